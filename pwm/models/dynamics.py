@@ -1,0 +1,97 @@
+"""The two latent dynamics, behind one interface: ``step`` predicts, ``loss`` is what is minimised.
+
+Both take ``z`` ``[..., latent_dim]``, ``e`` ``[..., task_dim]`` (or None) and ``a`` ``[..., act_dim]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pwm.errors import choose_from
+from pwm.nn.activations import GROUP, simnorm
+from pwm.nn.flow import flow_matching_loss
+from pwm.nn.layers import SimNorm, join, mlp
+from pwm.nn.ode import integrate
+
+
+class MLPDynamics(nn.Module):
+    """``z' = SimNorm(mlp[z, e, a])`` (TD-MPC2)."""
+
+    def __init__(self, latent_dim: int, task_dim: int, act_dim: int, units: Sequence[int]) -> None:
+        super().__init__()
+        self.net = mlp(latent_dim + task_dim + act_dim, units, latent_dim, SimNorm())
+
+    def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
+        """The next latent, ``[..., latent_dim]``."""
+        return self.net(join(z, e, a))
+
+    def loss(
+        self, z: Tensor, e: Tensor | None, a: Tensor, target: Tensor, predicted: Tensor | None = None
+    ) -> Tensor:
+        """Mean squared error of each sample to ``target`` ``[..., latent_dim]``; returns ``[...]``.
+
+        ``predicted``, where the caller has it, is ``step(z, e, a)`` and saves computing it again.
+        """
+        predicted = self.step(z, e, a) if predicted is None else predicted
+        return (predicted - target).square().mean(-1)
+
+
+def _group_centered(v: Tensor) -> Tensor:
+    groups = v.unflatten(-1, (-1, GROUP))
+    return (groups - groups.mean(-1, keepdim=True)).flatten(-2)
+
+
+HEADS: dict[str, Callable[[Tensor], Tensor]] = {"group_centered": _group_centered, "simnorm": simnorm}
+"""What the velocity network's output goes through. ``group_centered`` leaves every group's sum in the latent
+as it is. ``simnorm`` cannot represent a velocity (its groups sum to 1, a velocity's to 0); it is here only
+to be compared with."""
+
+
+class FlowDynamics(nn.Module):
+    """``z'`` is where the flow of a learned velocity field of ``[z_tau, e, a, tau]`` carries ``z`` from
+    tau = 0 to 1. Trained by conditional flow matching, so without integrating anything.
+
+    Raises:
+        UserError: unknown integrator or head.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        task_dim: int,
+        act_dim: int,
+        units: Sequence[int],
+        integrator: str,
+        substeps: int,
+        head: str = "group_centered",
+    ) -> None:
+        super().__init__()
+        if head not in HEADS:
+            raise choose_from("flow_head", head, HEADS)
+        self.integrator = integrator
+        self.substeps = substeps
+        self.head = HEADS[head]
+        self.net = mlp(latent_dim + task_dim + act_dim + 1, units, latent_dim)
+
+    def velocity(self, z: Tensor, e: Tensor | None, a: Tensor, tau: Tensor | float) -> Tensor:
+        """``dz/dtau`` ``[..., latent_dim]`` at ``z``; ``tau`` is ``[..., 1]`` or one number for all."""
+        tau = tau if isinstance(tau, Tensor) else torch.full_like(z[..., :1], tau)
+        return self.head(self.net(join(z, e, a, tau)).to(z.dtype))
+
+    def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
+        """The next latent, ``[..., latent_dim]``."""
+        return integrate(lambda z, tau: self.velocity(z, e, a, tau), z, self.integrator, self.substeps)
+
+    def loss(
+        self, z: Tensor, e: Tensor | None, a: Tensor, target: Tensor, predicted: Tensor | None = None
+    ) -> Tensor:
+        """Flow-matching loss of each sample on the straight path to ``target`` ``[..., latent_dim]``; returns
+        ``[...]``. tau ~ U(0, 1) per sample from torch's global random state. ``predicted`` is not used: the
+        velocity is learned without integrating it."""
+        return flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target)
+
+
+Dynamics = MLPDynamics | FlowDynamics

@@ -1,0 +1,118 @@
+"""The world model: encoder, latent dynamics, reward and task embedding (TD-MPC2, arXiv 2310.16828)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pwm.errors import choose_from
+from pwm.models.dynamics import Dynamics, FlowDynamics, MLPDynamics
+from pwm.nn import twohot
+from pwm.nn.layers import SimNorm, join, mlp
+
+DYNAMICS = ("mlp", "flow")
+REWARD_SCALES = ("real", "symlog")
+
+
+class WorldModel(nn.Module):
+    """Predicts latents and rewards. Every method takes any leading dimensions, ``[B]`` or ``[T, B]``;
+    ``task`` is int64 and may have fewer of them (``[B]`` beside ``[T, B, ...]``). With ``task_dim`` 0 there
+    is no embedding and ``task`` is ignored.
+
+    Args:
+        obs_dim, act_dim: components of an observation and of an action.
+        task_dim: components of a task embedding; 0 for a single task.
+        num_tasks: rows of the embedding.
+        encoder_units, units: hidden widths of the encoder, and of dynamics and reward.
+        latent_dim: components of a latent, a multiple of 8.
+        dynamics: ``mlp`` or ``flow``.
+        flow_integrator, flow_substeps, flow_head: see :class:`FlowDynamics`; None for ``mlp``.
+
+    Raises:
+        UserError: unknown ``dynamics``, integrator or head.
+    """
+
+    def __init__(
+        self,
+        obs_dim: int,
+        act_dim: int,
+        task_dim: int,
+        num_tasks: int,
+        encoder_units: Sequence[int],
+        units: Sequence[int],
+        latent_dim: int,
+        dynamics: str,
+        flow_integrator: str | None = None,
+        flow_substeps: int | None = None,
+        flow_head: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.obs_dim, self.act_dim, self.latent_dim, self.task_dim = obs_dim, act_dim, latent_dim, task_dim
+        self.embedding = _embedding(num_tasks, task_dim) if task_dim else None
+        self.encoder = mlp(obs_dim + task_dim, encoder_units, latent_dim, SimNorm())
+        self.dynamics: Dynamics
+        if dynamics == "mlp":
+            self.dynamics = MLPDynamics(latent_dim, task_dim, act_dim, units)
+        elif dynamics == "flow":
+            self.dynamics = FlowDynamics(
+                latent_dim,
+                task_dim,
+                act_dim,
+                units,
+                flow_integrator or "",
+                flow_substeps or 0,
+                flow_head or "group_centered",
+            )
+        else:
+            raise choose_from("dynamics", dynamics, DYNAMICS)
+        # Zero weights: a reward of 0 for every state until the data says otherwise.
+        self.reward_head = mlp(latent_dim + task_dim + act_dim, units, twohot.BINS, zero_output=True)
+
+    def task_embedding(self, task: Tensor | None) -> Tensor | None:
+        """Embeddings ``[..., task_dim]`` of norm at most 1; None for a single task."""
+        return None if self.embedding is None else self.embedding(task)
+
+    def encode(self, observation: Tensor, task: Tensor | None = None) -> Tensor:
+        """Latents ``[..., latent_dim]`` of observations ``[..., obs_dim]``; each group of 8 sums to 1."""
+        return self.encoder(join(observation, self.task_embedding(task)))
+
+    def next(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
+        """The predicted next latent ``[..., latent_dim]``."""
+        return self.dynamics.step(z, self.task_embedding(task), a)
+
+    def dynamics_loss(
+        self,
+        z: Tensor,
+        a: Tensor,
+        target: Tensor,
+        task: Tensor | None = None,
+        predicted: Tensor | None = None,
+    ) -> Tensor:
+        """The dynamics' loss of every transition, ``[...]``: see the ``loss`` of the two dynamics."""
+        return self.dynamics.loss(z, self.task_embedding(task), a, target, predicted)
+
+    def reward_logits(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
+        """Two-hot logits ``[..., 101]`` of the reward for doing ``a`` in ``z``, float32."""
+        return self.reward_head(join(z, self.task_embedding(task), a)).float()
+
+    def reward(self, z: Tensor, a: Tensor, task: Tensor | None = None, scale: str = "real") -> Tensor:
+        """The predicted reward ``[...]``, on the ``real`` scale or in ``symlog`` space.
+
+        Raises:
+            UserError: unknown ``scale``.
+        """
+        if scale not in REWARD_SCALES:
+            raise choose_from("reward_scale", scale, REWARD_SCALES)
+        return twohot.decode(self.reward_logits(z, a, task), scale)
+
+
+def _embedding(num_tasks: int, task_dim: int) -> nn.Embedding:
+    embedding = nn.Embedding(num_tasks, task_dim, max_norm=1)
+    nn.init.uniform_(embedding.weight, -0.02, 0.02)
+    return embedding
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Trainable parameters of ``module``."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

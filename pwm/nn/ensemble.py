@@ -1,0 +1,56 @@
+"""Several MLPs of one shape, evaluated together: one batched product per layer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pwm.nn.activations import Mish
+
+
+class EnsembleLinear(nn.Module):
+    """``[members, B, in]`` to ``[members, B, out]``, each member its own layer: orthogonal weights, bias 0."""
+
+    def __init__(self, members: int, inputs: int, outputs: int, gain: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(members, outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
+        for weight in self.weight.data:
+            nn.init.orthogonal_(weight, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x, self.weight.mT)
+
+
+class EnsembleLayerNorm(nn.Module):
+    """LayerNorm over the last dimension with each member's own scale and shift: ``[members, B, n]``."""
+
+    def __init__(self, members: int, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(members, 1, features))
+        self.bias = nn.Parameter(torch.zeros(members, 1, features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.bias, F.layer_norm(x, x.shape[-1:]), self.weight)
+
+
+class EnsembleMLP(nn.Module):
+    """``[..., inputs]`` to ``[members, ..., outputs]``: Linear, Mish, LayerNorm per hidden layer, Linear."""
+
+    def __init__(self, members: int, inputs: int, units: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        self.members = members
+        layers: list[nn.Module] = []
+        sizes = [inputs, *units]
+        for a, b in itertools.pairwise(sizes):
+            layers += [EnsembleLinear(members, a, b, gain=2**0.5), Mish(), EnsembleLayerNorm(members, b)]
+        layers.append(EnsembleLinear(members, sizes[-1], outputs, gain=1.0))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.reshape(1, -1, x.shape[-1]).expand(self.members, -1, -1)
+        return self.layers(rows).unflatten(1, x.shape[:-1])

@@ -1,0 +1,28 @@
+"""Conditional flow matching on straight paths (Lipman et al., arXiv 2210.02747)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def straight_path(start: Tensor, end: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
+    """``z_tau = (1 - tau) start + tau end`` and its velocity ``end - start``.
+
+    ``start`` and ``end`` are ``[..., n]``, ``tau`` is ``[..., 1]``; both results are ``[..., n]``.
+    """
+    velocity = end - start
+    return torch.addcmul(start, tau, velocity), velocity
+
+
+def flow_matching_loss(velocity: Callable[[Tensor, Tensor], Tensor], start: Tensor, end: Tensor) -> Tensor:
+    """``|v(z_tau, tau) - (end - start)|^2 / n`` with tau ~ U(0, 1) for every sample.
+
+    ``start`` and ``end`` are ``[..., n]``, ``velocity`` maps ``(z_tau [..., n], tau [..., 1])`` to
+    ``[..., n]``; returns ``[...]``. tau comes from torch's global random state.
+    """
+    tau = torch.rand(*start.shape[:-1], 1, dtype=start.dtype, device=start.device)
+    point, target = straight_path(start, end, tau)
+    return (velocity(point, tau) - target).square().mean(-1)

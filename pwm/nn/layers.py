@@ -1,0 +1,73 @@
+"""The layers of TD-MPC2's networks (arXiv 2310.16828, section 3 and appendix)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pwm.nn.activations import Mish, SimNorm
+from pwm.nn.linear import linear
+
+
+class Linear(nn.Linear):
+    """``[..., in]`` to ``[..., out]``; weights truncated normal with deviation 0.02, bias 0."""
+
+    def reset_parameters(self) -> None:
+        nn.init.trunc_normal_(self.weight, std=0.02)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
+
+
+class NormedLinear(Linear):
+    """Linear, LayerNorm, activation, with the parameter names of TD-MPC2's checkpoints."""
+
+    def __init__(self, in_features: int, out_features: int, activation: nn.Module) -> None:
+        super().__init__(in_features, out_features)
+        self.ln = nn.LayerNorm(out_features)
+        self.act = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.ln(super().forward(x)))
+
+
+def mlp(
+    inputs: int,
+    units: Sequence[int],
+    outputs: int,
+    activation: nn.Module | None = None,
+    zero_output: bool = False,
+) -> nn.Sequential:
+    """``[..., inputs]`` to ``[..., outputs]``: Linear, LayerNorm, Mish for each of ``units``, then the
+    output layer: Linear alone, or Linear, LayerNorm, ``activation`` where one is given.
+    ``zero_output`` starts the output layer's weights at 0."""
+    sizes = [inputs, *units]
+    layers: list[nn.Module] = [NormedLinear(a, b, Mish()) for a, b in itertools.pairwise(sizes)]
+    last = sizes[-1]
+    output = Linear(last, outputs) if activation is None else NormedLinear(last, outputs, activation)
+    if zero_output:
+        nn.init.zeros_(output.weight)
+    return nn.Sequential(*layers, output)
+
+
+def join(*parts: Tensor | None) -> Tensor:
+    """``[..., a]`` and ``[..., b]`` side by side, ``[..., a + b]``; ``None`` is left out.
+
+    Leading dimensions broadcast: a task embedding ``[B, e]`` joins latents ``[T, B, z]``.
+    """
+    given = [part for part in parts if part is not None]
+    if len(given) == 1:
+        return given[0]
+    lead = given[0].shape[:-1]
+    if any(part.shape[:-1] != lead for part in given):
+        lead = torch.broadcast_shapes(*(part.shape[:-1] for part in given))
+        given = [part.expand(*lead, part.shape[-1]) for part in given]
+    return torch.cat(given, dim=-1)
+
+
+__all__ = ["Linear", "Mish", "NormedLinear", "SimNorm", "join", "mlp"]

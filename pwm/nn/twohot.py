@@ -1,0 +1,47 @@
+"""Scalars as categorical distributions over bins in symlog space (DreamerV3, arXiv 2301.04104)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BINS = 101
+LIMIT = 10.0
+"""The bins' centres lie evenly on [-LIMIT, LIMIT] in symlog space."""
+
+
+def symlog(x: Tensor) -> Tensor:
+    """``sign(x) ln(1 + |x|)``, any shape (DreamerV3, equation 9)."""
+    return torch.sign(x) * torch.log1p(torch.abs(x))
+
+
+def symexp(x: Tensor) -> Tensor:
+    """The inverse of :func:`symlog`: ``sign(x) (exp|x| - 1)``."""
+    return torch.sign(x) * torch.expm1(torch.abs(x))
+
+
+def two_hot(x: Tensor) -> Tensor:
+    """Real scalars ``[...]`` to weights ``[..., BINS]`` on the two bins beside ``symlog(x)``.
+
+    The weights are not negative, sum to 1, and their mean bin is ``symlog(x)``, clamped to the range.
+    """
+    position = (symlog(x).clamp(-LIMIT, LIMIT) + LIMIT) * ((BINS - 1) / (2 * LIMIT))
+    index = torch.arange(BINS, dtype=x.dtype, device=x.device)
+    return (1 - (position.unsqueeze(-1) - index).abs()).clamp_(min=0)
+
+
+def two_hot_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Soft cross-entropy of ``logits`` ``[..., BINS]`` to the two-hot code of real scalars ``target``
+    ``[...]``; returns ``[...]``."""
+    logits = logits.float() if logits.dtype != torch.float64 else logits
+    return -(two_hot(target.to(logits.dtype)) * F.log_softmax(logits, dim=-1)).sum(-1)
+
+
+def decode(logits: Tensor, scale: str = "real") -> Tensor:
+    """The scalar that ``logits`` ``[..., BINS]`` stand for, ``[...]``: the mean bin, in symlog space
+    (``scale="symlog"``) or on the real scale (``scale="real"``)."""
+    logits = logits.float() if logits.dtype != torch.float64 else logits
+    bins = torch.linspace(-LIMIT, LIMIT, BINS, dtype=logits.dtype, device=logits.device)
+    mean = F.softmax(logits, dim=-1) @ bins
+    return mean if scale == "symlog" else symexp(mean)
