@@ -1,0 +1,142 @@
+"""The actor's loss: first-order gradients of imagined returns through the world model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pwm.algorithms.agent import Agent
+from pwm.envs.base import Step
+
+
+class Rollout(NamedTuple):
+    """``H`` imagined steps of ``B`` trajectories, without gradient; the critic learns from it."""
+
+    latent: Tensor
+    """``[H, B, latent_dim]`` what was acted on."""
+    next_latent: Tensor
+    """``[H, B, latent_dim]`` what the action led to, before any restart."""
+    reward: Tensor
+    """``[H, B]``."""
+    continues: Tensor
+    """``[H, B]`` the probability that the episode goes on; 0 at a termination."""
+    closed: Tensor
+    """``[H, B]`` bool, nothing of the same trajectory follows; True at the last step."""
+    task: Tensor
+    """``[B]`` int64."""
+
+
+@contextmanager
+def frozen(*modules: nn.Module | None) -> Iterator[None]:
+    """Build a graph through ``modules`` that leaves out their parameters."""
+    parameters = [p for m in modules if m is not None for p in m.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+class ActorLoss(nn.Module):
+    """``-mean(return) / std(returns)`` of an imagined rollout (Georgiev et al. 2024, eq. 5).
+
+    From ``z_0 = enc(o_0)``, ``a_t = tanh(actor(stop_gradient(z_t)))``; states and rewards come from
+    the world model with gradient. A return is closed at the horizon with ``gamma^H min V(z_H)``;
+    with a termination head every step's discount is also the probability of going on.
+
+    In lockstep (``step_env`` given) the real environments take the same actions, and where one
+    ends, the return is closed there, with the critic at a truncation and with 0 at a termination,
+    and the latent restarts from the reset observation.
+
+    Only the actor is a submodule, so that a distributed wrapper sees its parameters and no others.
+    """
+
+    agent: Agent
+
+    def __init__(
+        self, agent: Agent, horizon: int, gamma: float, normalize_return: bool, reward_scale: str
+    ) -> None:
+        super().__init__()
+        self.actor = agent.actor
+        object.__setattr__(self, "agent", agent)  # not a submodule
+        self.horizon, self.gamma = horizon, gamma
+        self.normalize_return, self.reward_scale = normalize_return, reward_scale
+
+    def forward(
+        self, observation: Tensor, task: Tensor, step_env: Callable[[Tensor], Step] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor], Rollout]:
+        """The loss, its parts, and the rollout from raw observations ``[B, obs_dim]`` of ``task`` ``[B]``."""
+        agent = self.agent
+        with frozen(agent.world_model, agent.critic, agent.termination):
+            latent, next_latent, reward, continues, closed = self._imagine(observation, task, step_env)
+            # Without restarts only the last step is closed: one value instead of H.
+            first = 0 if step_env is not None else self.horizon - 1
+            value = agent.value(next_latent[first:], task)
+        returns = self._returns(reward, continues, closed, value, first)
+        loss = -returns.mean()
+        if self.normalize_return:
+            agent.return_stats.update(returns.detach()[:, None], torch.zeros_like(task))
+            loss = loss / agent.return_stats.std.to(loss.dtype).squeeze()
+        parts = {
+            "pi_loss": loss.detach(),
+            "imagined_reward": reward.detach().mean(),
+            "latent_min": next_latent.detach().amin(),
+        }
+        rollout = Rollout(latent, next_latent.detach(), reward.detach(), continues.detach(), closed, task)
+        return loss, parts, rollout
+
+    def _imagine(
+        self, observation: Tensor, task: Tensor, step_env: Callable[[Tensor], Step] | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        agent, model = self.agent, self.agent.world_model
+        with torch.no_grad():
+            z = agent.encode(observation, task)
+        latents, next_latents, rewards, continues, closed = [], [], [], [], []
+        for t in range(self.horizon):
+            action = agent.policy(z, task)
+            latents.append(z.detach())
+            rewards.append(model.reward(z, action, task, self.reward_scale))
+            z = model.next(z, action, task)
+            next_latents.append(z)
+            ended = torch.full_like(task, t == self.horizon - 1, dtype=torch.bool)
+            if step_env is not None:
+                step = step_env(action.detach())
+                restart = step.terminated | step.truncated
+                with torch.no_grad():
+                    fresh = agent.encode(step.observation, task)
+                z = torch.where(restart[:, None], fresh, z)
+                ended = ended | restart
+                continues.append((~step.terminated).to(rewards[-1].dtype))
+            elif agent.termination is not None:
+                logits = agent.termination(z, agent.task_code(task))
+                continues.append(torch.sigmoid(-logits))
+            else:
+                continues.append(torch.ones_like(rewards[-1]))
+            closed.append(ended)
+        return (
+            torch.stack(latents),
+            torch.stack(next_latents),
+            torch.stack(rewards),
+            torch.stack(continues),
+            torch.stack(closed),
+        )
+
+    def _returns(
+        self, reward: Tensor, continues: Tensor, closed: Tensor, value: Tensor, first: int
+    ) -> Tensor:
+        """``[B]``: the sum of each trajectory's closed returns, ``value`` being V(z_{t+1}) from step
+        ``first`` on."""
+        total, weight = torch.zeros_like(reward[0]), torch.ones_like(reward[0])
+        for t in range(self.horizon):
+            total = total + weight * reward[t]
+            weight = self.gamma * weight * continues[t]
+            if t >= first:
+                total = total + closed[t] * weight * value[t - first]
+            weight = torch.where(closed[t], torch.ones_like(weight), weight)
+        return total

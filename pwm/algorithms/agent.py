@@ -1,0 +1,100 @@
+"""The networks and normalisers of one run, and how it acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from pwm.algorithms.normalizer import RunningStats
+from pwm.models.actor import Actor
+from pwm.models.critic import Critic
+from pwm.models.termination import TerminationHead
+from pwm.models.world_model import WorldModel
+from pwm.nn.layers import join
+
+
+class Agent(nn.Module):
+    """World model, actor, critic, an optional termination head, and the running statistics.
+
+    Args:
+        world_model, actor, critic, termination: the networks.
+        action_mask: ``[tasks, act_dim]`` 1 where a task's action component acts, 0 where it is padding.
+        obs_dim: size of an observation, padding included.
+        normalize_observation: the encoder sees observations by their task's mean and deviation.
+        normalize_reward: the reward model learns rewards divided by their task's deviation.
+    """
+
+    action_mask: Tensor
+
+    def __init__(
+        self,
+        world_model: WorldModel,
+        actor: Actor,
+        critic: Critic,
+        termination: TerminationHead | None,
+        action_mask: Tensor,
+        obs_dim: int,
+        normalize_observation: bool,
+        normalize_reward: bool,
+    ) -> None:
+        super().__init__()
+        self.world_model, self.actor, self.critic, self.termination = world_model, actor, critic, termination
+        self.register_buffer("action_mask", action_mask.float())
+        num_tasks = len(action_mask)
+        self.observation_stats = RunningStats(obs_dim, num_tasks) if normalize_observation else None
+        self.reward_stats = RunningStats(1, num_tasks) if normalize_reward else None
+        self.return_stats = RunningStats(1)
+
+    @torch.no_grad()
+    def observe(self, observation: Tensor, reward: Tensor, task: Tensor) -> None:
+        """Take observations ``[..., obs_dim]`` and rewards ``[...]`` into the statistics."""
+        if self.observation_stats is not None:
+            self.observation_stats.update(observation, task)
+        if self.reward_stats is not None:
+            self.reward_stats.update(reward[..., None], task)
+
+    def encode(self, observation: Tensor, task: Tensor) -> Tensor:
+        """Latents ``[..., latent_dim]`` of raw observations ``[..., obs_dim]``. Here and below ``task``
+        may lack leading dimensions: ``[B]`` beside ``[T, B, ...]``."""
+        if self.observation_stats is not None:
+            observation = self.observation_stats.normalize(observation, task)
+        return self.world_model.encode(observation, task)
+
+    def scale_reward(self, reward: Tensor, task: Tensor) -> Tensor:
+        """Rewards ``[...]`` as the reward model learns them."""
+        if self.reward_stats is None:
+            return reward
+        return reward / self.reward_stats.std.to(reward.dtype)[task].squeeze(-1)
+
+    @torch.no_grad()
+    def act(self, observation: Tensor, task: Tensor, deterministic: bool = False) -> Tensor:
+        """Actions ``[N, act_dim]`` for raw observations ``[N, obs_dim]``, closed loop."""
+        return self.policy(self.encode(observation, task), task, deterministic)
+
+    def policy(self, latent: Tensor, task: Tensor, deterministic: bool = False) -> Tensor:
+        """Actions ``[..., act_dim]`` for latents ``[..., latent_dim]``; the actor's gradient does not
+        reach the latent (Georgiev et al. 2024, algorithm 1)."""
+        action = self.actor(self.with_task(latent.detach(), task), deterministic)
+        return action * self.action_mask[task]
+
+    def value(self, latent: Tensor, task: Tensor) -> Tensor:
+        """The minimum over the critics ``[...]``."""
+        return self.critic(self.with_task(latent, task)).amin(0)
+
+    def task_code(self, task: Tensor) -> Tensor | None:
+        """The task embedding as the other networks see it: it learns from the world model alone."""
+        embedding = self.world_model.task_embedding(task)
+        return None if embedding is None else embedding.detach()
+
+    def with_task(self, latent: Tensor, task: Tensor) -> Tensor:
+        """``[z, e]``, what actor and critic see."""
+        return join(latent, self.task_code(task))
+
+    def model_parameters(self) -> Iterator[nn.Parameter]:
+        """What the world-model loss trains: the world model, the task embedding and the
+        termination head."""
+        yield from self.world_model.parameters()
+        if self.termination is not None:
+            yield from self.termination.parameters()

@@ -1,0 +1,65 @@
+"""Running mean and variance, per task, equal on every process."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def sum_over_processes(value: Tensor) -> Tensor:
+    """The sum of ``value`` over all processes; ``value`` itself when there is one."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(value)
+    return value
+
+
+class RunningStats(nn.Module):
+    """Mean and variance of everything seen so far, one set per group.
+
+    Batches are merged by Chan's parallel update (Chan, Golub, LeVeque 1983) in float64, after
+    their sums went over all processes, so that every process holds the same numbers.
+
+    Args:
+        dim: features.
+        groups: sets of statistics, for instance tasks.
+    """
+
+    count: Tensor
+    mean: Tensor
+    squares: Tensor
+
+    def __init__(self, dim: int, groups: int = 1) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(groups, 1, dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(groups, dim, dtype=torch.float64))
+        self.register_buffer("squares", torch.zeros(groups, dim, dtype=torch.float64))
+
+    @torch.no_grad()
+    def update(self, values: Tensor, group: Tensor) -> None:
+        """Merge ``values`` ``[..., dim]`` of groups ``group`` ``[...]`` (int64)."""
+        flat, index = values.reshape(-1, self.mean.shape[1]).double(), group.reshape(-1)
+        weight = torch.zeros(len(flat), len(self.count), dtype=torch.float64, device=flat.device)
+        weight.scatter_(1, index[:, None], 1.0)  # [n, groups], one-hot
+        count = sum_over_processes(weight.sum(0)[:, None])
+        mean = sum_over_processes(weight.t() @ flat) / count.clamp(min=1)
+        squares = sum_over_processes(weight.t() @ (flat - mean[index]).square())
+        total = (self.count + count).clamp(min=1)
+        delta = mean - self.mean
+        self.squares += squares + delta.square() * self.count * count / total
+        self.mean += delta * count / total
+        self.count += count
+
+    @property
+    def std(self) -> Tensor:
+        """``[groups, dim]``, 1 until something was seen."""
+        variance = self.squares / self.count.clamp(min=1)
+        return torch.where(self.count > 0, variance.add(1e-8).sqrt(), torch.ones_like(variance))
+
+    def normalize(self, values: Tensor, group: Tensor) -> Tensor:
+        """``(values - mean) / std`` of each one's group; ``values`` ``[..., dim]``, ``group`` ``[...]``.
+
+        A feature that never varied (padding, say) is 0.
+        """
+        scale = torch.where(self.squares > 0, 1 / self.std, torch.zeros_like(self.std))
+        scale = torch.where(self.count > 0, scale, torch.ones_like(scale)).to(values.dtype)
+        return (values - self.mean.to(values.dtype)[group]) * scale[group]

@@ -1,0 +1,98 @@
+"""The world model's loss: latent dynamics, reward, and termination where there is a head for it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pwm.algorithms.agent import Agent
+from pwm.data.batch import Batch
+from pwm.nn.twohot import two_hot_loss
+
+
+class WorldModelLoss(nn.Module):
+    """``(sum_t rho^t dynamics_t + mean_t rho^t reward_t) / H`` plus the termination head's.
+
+    Two forms, by the latents the model is evaluated on; a mixture weighs them:
+
+    * carried: ``z_0 = enc(o_0)`` and the model's own ``z_t`` from there on, with gradient
+      (Georgiev et al. 2024, eq. 2 and 3);
+    * one step: ``z_t = enc(o_t)`` for every t, all in one batched call ("simulation-free").
+
+    The targets ``enc(o_{t+1})`` carry no gradient. Only the trained networks are submodules, so that
+    a distributed wrapper sees their parameters and no others.
+
+    Args:
+        agent: the networks and statistics.
+        carried: weight of the carried form, 0 to 1; the one-step form has the rest.
+        dynamics_weight, reward_weight, termination_weight: factors of the terms.
+        rho: temporal weight.
+    """
+
+    agent: Agent
+
+    def __init__(
+        self,
+        agent: Agent,
+        carried: float,
+        dynamics_weight: float,
+        reward_weight: float,
+        termination_weight: float,
+        rho: float,
+    ) -> None:
+        super().__init__()
+        self.world_model, self.termination = agent.world_model, agent.termination
+        object.__setattr__(self, "agent", agent)  # not a submodule
+        self.carried, self.rho = carried, rho
+        self.dynamics_weight, self.reward_weight = dynamics_weight, reward_weight
+        self.termination_weight = termination_weight
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss and its parts, scalars, over a batch of ``B`` slices of ``H`` transitions."""
+        with torch.no_grad():
+            targets = self.agent.encode(batch.observation[1:], batch.task)
+        dynamics = reward = torch.zeros((), device=targets.device)
+        for weight, form in ((self.carried, self._carried), (1 - self.carried, self._one_step)):
+            if weight > 0:
+                terms = self._weigh(batch, *form(batch, targets))
+                dynamics, reward = dynamics + weight * terms[0], reward + weight * terms[1]
+        loss = self.dynamics_weight * dynamics + self.reward_weight * reward
+        parts = {"dyn_loss": dynamics.detach(), "rew_loss": reward.detach()}
+        if self.termination is not None:
+            ended = self._termination(batch, targets)
+            loss = loss + self.termination_weight * ended
+            parts["term_loss"] = ended.detach()
+        return loss, parts | {"wm_loss": loss.detach()}
+
+    def _one_step(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Encoded latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
+        latents = self.agent.encode(batch.observation[:-1], batch.task)
+        return latents, self.world_model.dynamics_loss(latents, batch.action, targets, batch.task)
+
+    def _carried(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The model's own latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
+        model, task, action = self.world_model, batch.task, batch.action
+        carried = [self.agent.encode(batch.observation[0], task)]
+        for a in action[:-1]:
+            carried.append(model.next(carried[-1], a, task))
+        latents = torch.stack(carried)
+        # What was carried is also the prediction; the last one is only needed by the loss.
+        errors = model.dynamics_loss(latents[:-1], action[:-1], targets[:-1], task, predicted=latents[1:])
+        last = model.dynamics_loss(latents[-1:], action[-1:], targets[-1:], task)
+        return latents, torch.cat([errors, last])
+
+    def _weigh(self, batch: Batch, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
+        """The dynamics and the reward term for latents ``[H, B, latent_dim]`` with errors ``[H, B]``."""
+        horizon = len(errors)
+        weight = self.rho ** torch.arange(horizon, device=errors.device, dtype=errors.dtype)
+        target = self.agent.scale_reward(batch.reward, batch.task)
+        logits = self.world_model.reward_logits(latents, batch.action, batch.task)
+        reward = two_hot_loss(logits, target).mean(1)
+        return (weight @ errors.mean(1)) / horizon, (weight * reward).mean() / horizon
+
+    def _termination(self, batch: Batch, targets: Tensor) -> Tensor:
+        """Binary cross-entropy of the head on the encoded next observations."""
+        assert self.termination is not None
+        logits = self.termination(targets, self.agent.task_code(batch.task))
+        return F.binary_cross_entropy_with_logits(logits, batch.terminated.to(logits.dtype))

@@ -1,0 +1,67 @@
+"""The one interface between simulators and learning: a batch of environments as tensors."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Step(NamedTuple):
+    """What one step of ``N`` environments returns."""
+
+    observation: Tensor
+    """``[N, obs_dim]`` what to act on next: where an episode ended and was reset, the first
+    observation of the new episode."""
+    reward: Tensor
+    """``[N]``."""
+    terminated: Tensor
+    """``[N]`` bool: the task ended the episode (no value beyond it)."""
+    truncated: Tensor
+    """``[N]`` bool: the time limit ended the episode (value beyond it, so bootstrap)."""
+    final_observation: Tensor
+    """``[N, obs_dim]`` the observation the action led to, before any reset."""
+
+
+class VectorEnv(Protocol):
+    """``num_envs`` environments that step together on one device.
+
+    Attributes:
+        name: the environment's name, as :func:`pwm.envs.make` takes it.
+        tasks: names of the tasks among the environments, in task-index order.
+        task: ``[N]`` int64, each environment's index into ``tasks``.
+        action_mask: ``[N, act_dim]`` 1 where an action component acts, 0 where it is padding.
+        episode_length: ``[N]`` int64, steps after which an episode is truncated.
+    """
+
+    name: str
+    num_envs: int
+    obs_dim: int
+    act_dim: int
+    device: torch.device
+    tasks: tuple[str, ...]
+    task: Tensor
+    action_mask: Tensor
+    episode_length: Tensor
+
+    def reset(self) -> Tensor:
+        """Start a new episode everywhere; returns the observation ``[N, obs_dim]``."""
+        ...
+
+    def step(self, action: Tensor) -> Step:
+        """Advance by one step with ``action`` ``[N, act_dim]`` (clipped to [-1, 1])."""
+        ...
+
+    def forward_velocity(self, observation: Tensor) -> Tensor:
+        """``[N]`` m/s from ``observation`` ``[N, obs_dim]``; nan where a task has no such notion."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that :meth:`step` depends on (poses, velocities, last action, step counters, random
+        state), as tensors and plain values, so that a resumed run continues bit for bit."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        ...
