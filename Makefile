@@ -1,0 +1,76 @@
+# `make demo` and `make test` are all a fresh machine needs: Debian's python3, python3-venv and make.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+LOGS := logs
+RUNS := runs
+ARGS :=
+
+# The first interpreter of a supported version; `make PYTHON=/path/to/python3.11 …` overrides it.
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))
+PYTHON = $(shell for python in python3.11 python3.10 python3; do \
+	"$$python" -c '$(SUPPORTED)' 2>/dev/null && { echo "$$python"; break; }; done)
+
+# An installation is valid for one lock file, one pyproject.toml and one place of the checkout. Its stamp is
+# written last, so that an interrupted installation is done again, and goes when the interpreter is broken.
+FINGERPRINT := $(shell { cat requirements.lock pyproject.toml; pwd; } | sha256sum | cut -c1-16)
+STAMP := $(VENV)/installed-$(FINGERPRINT)
+$(shell [ ! -d $(VENV) ] || $(RUN) -c 'import pwm' 2>/dev/null || rm -f $(VENV)/installed-*)
+
+TORCH := $(shell grep -o '^torch==[^ ;]*' requirements.lock)
+NVIDIA := $(shell command -v nvidia-smi || ls /proc/driver/nvidia/version 2>/dev/null)
+PIP = $(RUN) -m pip install --disable-pip-version-check $(if $(MAKE_TERMOUT),,--quiet)
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+
+.PHONY: help demo test lint bench peak-r lock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+demo: $(STAMP) ## train all eight experiments at demo scale, then print their peak R (up to 10 minutes)
+	@$(RUN) -m pwm suite demo $(ARGS)
+
+test: $(STAMP) ## run every test
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 8 $(ARGS)
+
+lint: $(STAMP) ## ruff and mypy
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
+
+bench: $(STAMP) ## measure simulation, updates and whole epochs (ARGS='alg=st_flow_v2 size=5M')
+	@$(RUN) -m pwm bench $(ARGS)
+
+# Needs no installation, so that it also works on a cluster's login node.
+peak-r: ## the highest R of every experiment (LOGS=dir RUNS=dir)
+	@python="$$([ -x $(RUN) ] && echo $(RUN) || echo $(PYTHON))"; \
+	"$${python:-python3}" -m pwm peak-r --logs '$(LOGS)' --runs '$(RUNS)' $(ARGS)
+
+# The CUDA build of torch pins its nvidia-*, cuda-* and triton packages itself, and the CPU build has none of
+# them: left out, one lock file serves both. Interpreters that pyproject.toml excludes are left out too.
+lock: ## bring requirements.lock up to date with pyproject.toml (needs uv; ARGS=--upgrade for new versions)
+	@echo '$(TORCH)' > lock.tmp
+	@uv pip compile pyproject.toml --extra test --universal --python-version 3.10 --constraint lock.tmp \
+		--no-header --quiet --output-file requirements.lock $(ARGS) > /dev/null
+	@{ echo '# Exact versions for Python 3.10 and 3.11, written by `make lock`. The nvidia-*, cuda-* and triton'; \
+	   echo '# packages are left out on purpose: the CUDA build of torch pins them itself, the CPU build has none.'; \
+	   awk '/^[a-z]/ { skip = /^(nvidia-|cuda-|triton)|>= .3\.12/ } !skip' requirements.lock; } \
+		| sed -E 's/ \(.*pyproject\.toml\)//; /# +-c lock\.tmp/d' > lock.tmp
+	@mv lock.tmp requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(or $(PYTHON),false) -c '$(SUPPORTED)' 2> /dev/null || { echo 'pwm needs Python 3.10 or 3.11: install it' \
+		'(Debian 12: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo '$(PYTHON) lacks the venv module: install it' \
+		'(Debian 12: apt-get install python3-venv)' >&2; exit 1; }
+	@echo 'Installing the locked packages into $(VENV), once; this takes some minutes.'
+	@$(PYTHON) -m venv --clear $(VENV)
+ifeq ($(NVIDIA),)
+	@echo 'No NVIDIA driver here: looking for the CPU build of $(TORCH).'
+	@timeout 900 $(PIP) --quiet --timeout 10 --retries 0 --no-deps --index-url $(TORCH_CPU_INDEX) '$(TORCH)' 2> /dev/null \
+		|| echo 'It is out of reach: taking the build that the package index offers.'
+endif
+	@$(PIP) --requirement requirements.lock
+	@$(PIP) --no-deps --editable .
+	@touch $@
