@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pwm.errors import choose_from
-from pwm.nn.activations import GROUP, simnorm
+from pwm.nn.activations import group_centered, simnorm
 from pwm.nn.flow import flow_matching_loss
 from pwm.nn.layers import SimNorm, join, mlp
 from pwm.nn.ode import integrate
@@ -39,12 +39,7 @@ class MLPDynamics(nn.Module):
         return (predicted - target).square().mean(-1)
 
 
-def _group_centered(v: Tensor) -> Tensor:
-    groups = v.unflatten(-1, (-1, GROUP))
-    return (groups - groups.mean(-1, keepdim=True)).flatten(-2)
-
-
-HEADS: dict[str, Callable[[Tensor], Tensor]] = {"group_centered": _group_centered, "simnorm": simnorm}
+HEADS: dict[str, Callable[[Tensor], Tensor]] = {"group_centered": group_centered, "simnorm": simnorm}
 """What the velocity network's output goes through. ``group_centered`` leaves every group's sum in the latent
 as it is. ``simnorm`` cannot represent a velocity (its groups sum to 1, a velocity's to 0); it is here only
 to be compared with."""

@@ -13,7 +13,7 @@ from pwm.nn.activations import Mish
 
 
 class EnsembleLinear(nn.Module):
-    """``[members, B, in]`` to ``[members, B, out]``, each member its own layer: orthogonal weights, bias 0."""
+    """``[members, B, in]`` to ``[members, B, out]``, each member its own: orthogonal weights, bias 0."""
 
     def __init__(self, members: int, inputs: int, outputs: int, gain: float) -> None:
         super().__init__()
