@@ -8,15 +8,16 @@ from torch import Tensor, nn
 from pwm.envs.base import Step
 
 WINDOW = 100
-"""Finished episodes that the reported return is a mean over."""
+"""Finished episodes that the reported return is a mean over, all processes together."""
 
 
 class EpisodeStats(nn.Module):
-    """Return and length of every running episode, and of the last :data:`WINDOW` finished ones per task.
+    """Return and length of every running episode, and of the last ``window`` finished ones per task.
 
     Args:
         task: ``[N]`` int64, each environment's task.
         num_tasks: number of tasks.
+        window: finished episodes to keep.
     """
 
     task: Tensor
@@ -24,15 +25,15 @@ class EpisodeStats(nn.Module):
     finished: Tensor
     count: Tensor
 
-    def __init__(self, task: Tensor, num_tasks: int) -> None:
+    def __init__(self, task: Tensor, num_tasks: int, window: int = WINDOW) -> None:
         super().__init__()
         device = task.device
-        self.num_tasks = num_tasks
+        self.window = window
         self.register_buffer("task", task.clone())
         self.register_buffer("running", torch.zeros(len(task), 2, dtype=torch.float64, device=device))
         # One spare slot per task takes the writes of environments whose episode goes on.
         self.register_buffer(
-            "finished", torch.zeros(num_tasks, WINDOW + 1, 2, dtype=torch.float64, device=device)
+            "finished", torch.zeros(num_tasks, window + 1, 2, dtype=torch.float64, device=device)
         )
         self.register_buffer("count", torch.zeros(num_tasks, dtype=torch.int64, device=device))
         self._one_hot = torch.nn.functional.one_hot(task, num_tasks)
@@ -47,14 +48,14 @@ class EpisodeStats(nn.Module):
         mine = order.gather(1, self.task[:, None]).squeeze(1)
         total = order[-1]
         # If more end at once than the window holds, the last ones stay; so no slot is written twice.
-        keep = ended & (mine > total[self.task] - WINDOW)
-        slot = torch.where(keep, (self.count[self.task] + mine - 1) % WINDOW, WINDOW)
+        keep = ended & (mine > total[self.task] - self.window)
+        slot = torch.where(keep, (self.count[self.task] + mine - 1) % self.window, self.window)
         self.finished[self.task, slot] = self.running
         self.count += total
         self.running.masked_fill_(ended[:, None], 0)
 
-    def means(self) -> Tensor:
-        """``[num_tasks, 2]`` mean return and length over the last finished episodes, nan for none."""
-        kept = torch.arange(WINDOW, device=self.count.device) < self.count[:, None]
-        total = (self.finished[:, :WINDOW] * kept[..., None]).sum(1)
-        return total / kept.sum(1, keepdim=True)
+    def sums(self) -> Tensor:
+        """``[num_tasks, 3]``: the last finished episodes' summed returns, summed lengths, and how many."""
+        kept = torch.arange(self.window, device=self.count.device) < self.count[:, None]
+        total = (self.finished[:, : self.window] * kept[..., None]).sum(1)
+        return torch.cat([total, kept.sum(1, keepdim=True).double()], 1)

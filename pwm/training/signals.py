@@ -1,0 +1,27 @@
+"""Asking a running job to stop at the end of its epoch."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+STOPPED = 75
+"""Exit code of a run that was asked to stop and saved where it was (EX_TEMPFAIL: start it again)."""
+
+
+class StopRequest:
+    """True once one of :data:`STOP_SIGNALS` arrived. A second Ctrl-C interrupts at once."""
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._remember)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number).name
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
