@@ -1,0 +1,95 @@
+"""Simulated environments behind one batched interface, :class:`pwm.envs.base.VectorEnv`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, cast
+
+import torch
+
+from pwm.envs.base import Step, VectorEnv
+from pwm.envs.multitask import MultiTaskEnv
+from pwm.errors import UserError, choose_from
+
+__all__ = ["ENVS", "MultiTaskEnv", "Step", "VectorEnv", "make", "make_tasks"]
+
+ENVS: dict[str, tuple[str, str]] = {
+    "ant": ("pwm.envs.newton.ant", "Ant"),
+    "cartpole": ("pwm.envs.newton.cartpole", "CartPole"),
+}
+"""Name of every environment: its module (imported when first made) and class."""
+
+
+def make(
+    name: str,
+    *,
+    num_envs: int,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+    auto_reset: bool = True,
+    **options: Any,
+) -> VectorEnv:
+    """``num_envs`` environments ``name`` on ``device``; see the class for its ``options``.
+
+    Two calls with the same arguments give environments that behave the same, bit for bit on a CPU.
+
+    Raises:
+        UserError: unknown name or option, an option's value out of range, or an absent device.
+
+    >>> env = make("ant", num_envs=4)
+    >>> env.reset().shape
+    torch.Size([4, 37])
+    """
+    if name not in ENVS:
+        raise choose_from("env", name, ENVS)
+    if num_envs < 1:
+        raise UserError(f"num_envs must be at least 1, got {num_envs}")
+    module, cls = ENVS[name]
+    env_class = getattr(import_module(module), cls)
+    for option in options:
+        if option not in env_class.OPTIONS:
+            raise choose_from(f"option of env {name}", option, env_class.OPTIONS)
+    env = env_class(num_envs, _available(torch.device(device)), seed, auto_reset, **options)
+    return cast(VectorEnv, env)
+
+
+def make_tasks(
+    tasks: Sequence[str],
+    *,
+    num_envs: int,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+    auto_reset: bool = True,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> MultiTaskEnv:
+    """``num_envs`` environments split evenly over ``tasks``, each task an environment's name.
+
+    ``options`` holds the options of :func:`make` by task. Task k draws from seed ``seed + k``.
+
+    Raises:
+        UserError: as :func:`make`; no or repeated tasks, or ``num_envs`` not a multiple of their number.
+    """
+    if not tasks or len(set(tasks)) != len(tasks):
+        raise UserError(f"tasks must name at least one environment and none twice, got {list(tasks)}")
+    if num_envs < 1 or num_envs % len(tasks):
+        raise UserError(f"num_envs={num_envs} does not split evenly over {len(tasks)} tasks; choose a multiple")
+    share = num_envs // len(tasks)
+    given = options or {}
+    for task in given:
+        if task not in tasks:
+            raise choose_from("task in the environment's options", task, tasks)
+    envs = [
+        make(task, num_envs=share, device=device, seed=seed + k, auto_reset=auto_reset, **given.get(task, {}))
+        for k, task in enumerate(tasks)
+    ]
+    return MultiTaskEnv(envs)
+
+
+def _available(device: torch.device) -> torch.device:
+    """``device`` with its index; it must be there."""
+    if device.type == "cpu":
+        return device
+    if device.type != "cuda" or not torch.cuda.is_available():
+        raise UserError(f"device {str(device)!r} is not available on this machine; choose cpu")
+    return torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)

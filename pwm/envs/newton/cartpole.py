@@ -1,0 +1,82 @@
+"""Cart-pole swing-up: push the cart so that the pole, which falls from any angle, stands."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import ClassVar
+
+import newton
+import torch
+import warp as wp
+from torch import Tensor
+
+from pwm.envs.newton.env import NewtonEnv
+from pwm.envs.newton.solver import NO_CONTACT, GroundContact
+
+_CART_MASS = 50.0
+_POLE_MASS = 2.5
+_POLE_LENGTH = 1.0
+_POLE_WIDTH = 0.05
+_ARMATURE = 0.1
+_DAMPING = 1.0  # dflex's limit damping, which acts everywhere; its joint damping is 0
+
+
+class CartPole(NewtonEnv):
+    """Observation ``[x, x', sin t, cos t, t']`` in m, m/s and rad/s; t = 0 is the upright pole.
+
+    The reward is ``-t^2 - 0.1 t'^2 - 0.05 x^2 - 0.1 x'^2`` with t wrapped to [-pi, pi]; nothing
+    terminates. ``joint_q`` is (x, t). Action 1 is a force of 1000 N on the cart.
+
+    Options:
+        episode_length: steps after which an episode is truncated.
+    """
+
+    NAME = "cartpole"
+    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length",)
+    OBS_DIM = 5
+    ACTUATED = slice(0, 1)
+    STRENGTH = 1000.0
+    SUBSTEPS = 4
+
+    def __init__(
+        self,
+        num_envs: int,
+        device: torch.device,
+        seed: int,
+        auto_reset: bool,
+        episode_length: int = 240,
+    ) -> None:
+        super().__init__(num_envs, device, seed, auto_reset, episode_length)
+
+    def _articulation(self, builder: newton.ModelBuilder) -> GroundContact:
+        cart = builder.add_link(mass=_CART_MASS)
+        across = _POLE_MASS / 12.0 * (_POLE_LENGTH**2 + _POLE_WIDTH**2)
+        along = _POLE_MASS / 6.0 * _POLE_WIDTH**2
+        pole = builder.add_link(
+            mass=_POLE_MASS,
+            com=wp.vec3(0.0, 0.5 * _POLE_LENGTH, 0.0),
+            inertia=wp.mat33(across, 0.0, 0.0, 0.0, along, 0.0, 0.0, 0.0, across),
+        )
+        slide = builder.add_joint_prismatic(
+            parent=-1, child=cart, axis=newton.Axis.X, armature=_ARMATURE, damping=_DAMPING
+        )
+        hinge = builder.add_joint_revolute(
+            parent=cart, child=pole, axis=wp.vec3(0.0, 0.0, -1.0), armature=_ARMATURE, damping=_DAMPING
+        )
+        builder.add_articulation([slide, hinge])
+        return NO_CONTACT
+
+    def _sample_start(self) -> tuple[Tensor, Tensor]:
+        return self._uniform(2) * (0.5 * pi), self._uniform(2) * 0.25
+
+    def _observe(self) -> Tensor:
+        (x, angle), (speed, spin) = self._joint_q.unbind(1), self._joint_qd.unbind(1)
+        return torch.stack([x, speed, angle.sin(), angle.cos(), spin], dim=1)
+
+    def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
+        x, speed, sin, cos, spin = observation.unbind(1)
+        angle = torch.atan2(sin, cos)
+        return -angle.square() - 0.1 * spin.square() - 0.05 * x.square() - 0.1 * speed.square()
+
+    def _terminated(self, observation: Tensor) -> Tensor:
+        return torch.zeros_like(self._steps, dtype=torch.bool)
