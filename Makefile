@@ -5,8 +5,6 @@ SHELL := /bin/bash
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-LOGS := logs
-RUNS := runs
 ARGS :=
 
 # The first interpreter of a supported version; `make PYTHON=/path/to/python3.11 …` overrides it.
@@ -42,10 +40,8 @@ lint: $(STAMP) ## ruff and mypy
 bench: $(STAMP) ## measure simulation, updates and whole epochs (ARGS='alg=st_flow_v2 size=5M')
 	@$(RUN) -m pwm bench $(ARGS)
 
-# Needs no installation, so that it also works on a cluster's login node.
-peak-r: ## the highest R of every experiment (LOGS=dir RUNS=dir)
-	@python="$$([ -x $(RUN) ] && echo $(RUN) || echo $(PYTHON))"; \
-	"$${python:-python3}" -m pwm peak-r --logs '$(LOGS)' --runs '$(RUNS)' $(ARGS)
+peak-r: $(STAMP) ## the highest R of every experiment (LOGS=dir RUNS=dir for other places than logs/ and runs/)
+	@$(RUN) -m pwm peak-r $(if $(LOGS),--logs '$(LOGS)') $(if $(RUNS),--runs '$(RUNS)') $(ARGS)
 
 # The CUDA build of torch pins its nvidia-*, cuda-* and triton packages itself, and the CPU build has none of
 # them: left out, one lock file serves both. Interpreters that pyproject.toml excludes are left out too.

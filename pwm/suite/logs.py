@@ -1,0 +1,157 @@
+"""Reads what runs leave behind: training logs of any condition, and the metrics of run folders.
+
+A log may have been cut off, written by several processes at once, overwritten by a progress bar or filled
+with anything else; what can be read is read and the rest is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from pwm.errors import UserError
+from pwm.training.run_folder import RunFolder
+
+LOG_NAME = re.compile(r"train_(?P<size>[^_]+)_(?P<experiment>.+?)_(?P<job>\d+)(?:_\d+)*\.out")
+RUN_NAME = re.compile(r"(?P<experiment>.+?)(?:-s\d+)?")
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+NUMBER = r"[-+]?(?:nan|inf|\d+\.?\d*(?:e[-+]?\d+)?)"
+# A number that the end of the file or another process's line cuts off would be a wrong number: it counts
+# only before white space, or with both its decimals.
+RETURN = re.compile(
+    rf"(?:\[\s*(?P<epoch>\d+)/(?P<epochs>\d+)\]\s*)?(?<!\w)R:(?P<R>{NUMBER})(?:(?=\s)|(?<=\.\d\d)\Z)", re.I
+)
+STEPS = re.compile(r"(?<!\w)S:(\d+)(?=\s)")
+LONGEST_LINE = 1 << 16  # characters; a binary file may hold no line end at all
+
+
+@dataclass(frozen=True)
+class Point:
+    """One logging interval: the return ``R`` (nan where none was known) and where it was reached."""
+
+    R: float
+    epoch: int | None = None
+    epochs: int | None = None
+    env_steps: int | None = None
+    forward_velocity: float = math.nan  # m/s
+
+
+@dataclass(frozen=True)
+class Source:
+    """A training log or a run folder, and the experiment it belongs to."""
+
+    experiment: str
+    path: Path
+    age: tuple[float, int]  # greater is newer: time of the last change, then job id
+    setting: str = ""  # environment and size, of a run folder
+
+    def points(self) -> list[Point]:
+        """Every logging interval in the order written. Raises OSError where it cannot be read."""
+        if not self.path.is_dir():
+            return list(read_log(self.path))
+        folder = RunFolder(self.path)
+        points = list(read_metrics(folder.metrics)) if folder.metrics.is_file() else []
+        return points or (list(read_log(folder.log)) if folder.log.is_file() else [])
+
+
+def read_log(path: Path) -> Iterator[Point]:
+    """The returns in a text log, whatever else is in it."""
+    with path.open(encoding="utf-8", errors="replace") as file:  # any line end, a lone \r included
+        while line := file.readline(LONGEST_LINE):
+            if "R:" in line:
+                yield from _points_in(ANSI.sub("", line))
+
+
+def read_metrics(path: Path) -> Iterator[Point]:
+    """The returns in a ``metrics.jsonl``; lines that are not whole JSON objects are passed over."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and "R" in row:
+                yield Point(
+                    R=_real(row["R"]),
+                    epoch=_whole(row.get("epoch")),
+                    epochs=_whole(row.get("max_epochs")),
+                    env_steps=_whole(row.get("env_steps")),
+                    forward_velocity=_real(row.get("forward_velocity")),
+                )
+
+
+def peak(points: list[Point]) -> Point | None:
+    """The first point with the highest finite return; None where no return is finite."""
+    finite = [point for point in points if math.isfinite(point.R)]
+    return max(finite, key=lambda point: point.R, default=None)
+
+
+def log_source(path: Path) -> Source:
+    """The source of one log file; a name of another form than ``train_48M_<name>_<job id>.out`` stands for
+    an experiment of its own, a file in a run folder for that folder."""
+    if is_run_folder(path.parent):
+        return run_source(path.parent)
+    named = LOG_NAME.fullmatch(path.name)
+    experiment, job = (named["experiment"], int(named["job"])) if named else (path.stem, 0)
+    return Source(experiment, path, (path.stat().st_mtime, job))
+
+
+def run_source(path: Path) -> Source:
+    """The source of one run folder, named after its configuration or else after the folder."""
+    named = RUN_NAME.fullmatch(path.name)
+    experiment, setting = named["experiment"] if named else path.name, ""
+    with contextlib.suppress(UserError):
+        config = RunFolder(path).config()
+        experiment, setting = config.name, f"{config.env.name}, {config.model_size}"
+    return Source(experiment, path, (max(file.stat().st_mtime for file in _records(path)), 0), setting)
+
+
+def find(logs: Path | None, runs: Path | None) -> list[Source]:
+    """The logs directly in ``logs`` and the run folders that ``runs`` is or directly holds."""
+    found = []
+    if logs and logs.is_dir():
+        found += [log_source(path) for path in sorted(logs.glob("*.out")) if LOG_NAME.fullmatch(path.name)]
+    if runs and runs.is_dir():
+        found += [run_source(path) for path in (runs, *sorted(runs.iterdir())) if is_run_folder(path)]
+    return found
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether ``path`` holds metrics or a training log under the names of a run folder."""
+    return bool(_records(path))
+
+
+def _records(path: Path) -> list[Path]:
+    folder = RunFolder(path)
+    return [file for file in (folder.metrics, folder.log) if file.is_file()]
+
+
+def _points_in(line: str) -> Iterator[Point]:
+    found = list(RETURN.finditer(line))
+    for match, following in zip_longest(found, found[1:]):
+        end = following.start() if following else len(line)
+        steps = STEPS.search(line, match.end(), end)
+        yield Point(
+            R=float(match["R"]),
+            epoch=_whole(match["epoch"]),
+            epochs=_whole(match["epochs"]),
+            env_steps=_whole(steps[1] if steps else None),
+        )
+
+
+def _real(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
