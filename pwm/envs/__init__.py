@@ -73,7 +73,7 @@ def make_tasks(
     if not tasks or len(set(tasks)) != len(tasks):
         raise UserError(f"tasks must name at least one environment and none twice, got {list(tasks)}")
     if num_envs < 1 or num_envs % len(tasks):
-        raise UserError(f"num_envs={num_envs} does not split evenly over {len(tasks)} tasks; choose a multiple")
+        raise UserError(f"num_envs={num_envs} does not split evenly over {len(tasks)} tasks; take a multiple")
     share = num_envs // len(tasks)
     given = options or {}
     for task in given:

@@ -10,7 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from pwm.envs.newton.env import NewtonEnv
+from pwm.envs.newton.env import NewtonEnv, cos_sin
 from pwm.envs.newton.solver import GroundContact, Sphere
 from pwm.errors import choose_from
 
@@ -114,8 +114,8 @@ class Ant(NewtonEnv):
     def _sample_start(self) -> tuple[Tensor, Tensor]:
         noise = self._uniform(29)
         axis, angle = noise[:, 3:6], noise[:, 6:7] * (pi / 24.0)
-        half = 0.5 * angle
-        turn = torch.cat([axis / axis.norm(dim=1, keepdim=True) * half.sin(), half.cos()], dim=1)
+        cos, sin = cos_sin(0.5 * angle)
+        turn = torch.cat([axis / axis.norm(dim=1, keepdim=True) * sin, cos], dim=1)
         joint_q = torch.cat(
             [
                 self._start[:3] + 0.1 * noise[:, :3],

@@ -10,7 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from pwm.envs.newton.env import NewtonEnv
+from pwm.envs.newton.env import NewtonEnv, cos_sin
 from pwm.envs.newton.solver import NO_CONTACT, GroundContact
 
 _CART_MASS = 50.0
@@ -71,7 +71,8 @@ class CartPole(NewtonEnv):
 
     def _observe(self) -> Tensor:
         (x, angle), (speed, spin) = self._joint_q.unbind(1), self._joint_qd.unbind(1)
-        return torch.stack([x, speed, angle.sin(), angle.cos(), spin], dim=1)
+        cos, sin = cos_sin(angle)
+        return torch.stack([x, speed, sin, cos, spin], dim=1)
 
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
         x, speed, sin, cos, spin = observation.unbind(1)

@@ -80,7 +80,8 @@ class SubsteppingSolver(newton.solvers.SolverBase):
 
         kinds = [_KINDS.get(int(kind), -1) for kind in model.joint_type.numpy()[:bodies]]
         parents = model.joint_parent.numpy()[:bodies]
-        if -1 in kinds or FREE in kinds[1:] or list(model.joint_child.numpy()[:bodies]) != list(range(bodies)):
+        children = model.joint_child.numpy()[:bodies]
+        if -1 in kinds or FREE in kinds[1:] or (children != np.arange(bodies)).any():
             raise ValueError("joints must be revolute or prismatic, only the root free, in the bodies' order")
         dof = model.joint_qd_start.numpy()[:bodies]
         tree = Tree()
@@ -137,7 +138,6 @@ class SubsteppingSolver(newton.solvers.SolverBase):
                 self._tree,
                 self._substeps,
                 dt / self._substeps,
-                0,
                 rows(control.joint_f),
                 rows(state_in.joint_q),
                 rows(state_in.joint_qd),

@@ -198,14 +198,13 @@ def step_kernel(num_bodies: int, num_dofs: int) -> Any:
         tree: Tree,
         substeps: int,
         h: float,
-        first: int,
         torque: wp.array2d(dtype=float),
         joint_q_in: wp.array2d(dtype=float),
         joint_qd_in: wp.array2d(dtype=float),
         joint_q_out: wp.array2d(dtype=float),
         joint_qd_out: wp.array2d(dtype=float),
     ):
-        e = first + wp.tid()
+        e = wp.tid()
         q = wp.zeros(shape=dofs, dtype=float)
         qd = wp.zeros(shape=dofs, dtype=float)
         x = wp.zeros(shape=dofs, dtype=float)
@@ -227,7 +226,8 @@ def step_kernel(num_bodies: int, num_dofs: int) -> Any:
             position = wp.vec3(0.0, joint_q_in[e, 1], 0.0)
             rotation = wp.quat(joint_q_in[e, 3], joint_q_in[e, 4], joint_q_in[e, 5], joint_q_in[e, 6])
             w = wp.vec3(qd[3], qd[4], qd[5])
-            linear = wp.vec3(qd[0], qd[1], qd[2]) - wp.cross(w, position + wp.quat_rotate(rotation, tree.com[0]))
+            com = position + wp.quat_rotate(rotation, tree.com[0])
+            linear = wp.vec3(qd[0], qd[1], qd[2]) - wp.cross(w, com)
             for k in range(3):
                 qd[k] = w[k]
                 qd[k + 3] = linear[k]
@@ -254,7 +254,8 @@ def step_kernel(num_bodies: int, num_dofs: int) -> Any:
             joint_qd_out[e, d] = qd[d]
         if floating:
             w = wp.vec3(qd[0], qd[1], qd[2])
-            linear = wp.vec3(qd[3], qd[4], qd[5]) + wp.cross(w, position + wp.quat_rotate(rotation, tree.com[0]))
+            com = position + wp.quat_rotate(rotation, tree.com[0])
+            linear = wp.vec3(qd[3], qd[4], qd[5]) + wp.cross(w, com)
             for k in range(3):
                 joint_qd_out[e, k] = linear[k]
                 joint_qd_out[e, k + 3] = w[k]
