@@ -55,7 +55,7 @@ lock: ## bring requirements.lock up to date with pyproject.toml (needs uv; ARGS=
 		| sed -E 's/ \(.*pyproject\.toml\)//; /# +-c lock\.tmp/d' > lock.tmp
 	@mv lock.tmp requirements.lock
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP):
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' 2> /dev/null || { echo 'pwm needs Python 3.10 or 3.11: install it' \
 		'(Debian 12: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo '$(PYTHON) lacks the venv module: install it' \
