@@ -1,0 +1,134 @@
+"""The command line: ``pwm <command> [--flag …] [key=value …]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import pwm
+from pwm.errors import UserError, choose_from
+
+if TYPE_CHECKING:
+    from pwm.training.config import TrainConfig
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class Command(NamedTuple):
+    """Where a command's ``run(argv: list[str]) -> int`` is; imported when it is called."""
+
+    module: str
+    function: str
+    summary: str
+
+
+COMMANDS = {
+    "train": Command("pwm.cli", "train", "train one experiment: pwm train alg=<name> [key=value …]"),
+    "eval": Command("pwm.training.evaluate", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
+    "bench": Command("pwm.training.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
+    "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
+    "suite": Command("pwm.cli", "suite", "all experiments: pwm suite demo"),
+}
+SUITE = {
+    "demo": Command("pwm.suite.demo", "run", "train all eight at demo scale"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line, like every other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv`` (default: this process's); returns the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        print(f"pwm: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("pwm: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone; nothing is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments:
+        raise UserError(f"no command given; choose one of {', '.join(COMMANDS)}, or see `pwm --help`")
+    name, *rest = arguments
+    if name in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if name == "--version":
+        print(f"pwm {pwm.__version__}")
+        return 0
+    return _call("command", name, COMMANDS, rest)
+
+
+def _call(kind: str, name: str, commands: dict[str, Command], arguments: list[str]) -> int:
+    if name not in commands:
+        raise choose_from(kind, name, commands)
+    command = commands[name]
+    function = getattr(importlib.import_module(command.module), command.function)
+    return int(function(arguments))
+
+
+def _help() -> str:
+    lines = [f"  {name:<8} {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: pwm <command> [--flag …] [key=value …]",
+            "",
+            *lines,
+            "",
+            "`pwm <command> --help` says more; `pwm --version` prints the version.",
+        ]
+    )
+
+
+def train(argv: list[str]) -> int:
+    """``pwm train``: compose, then train, in as many processes as the configuration says."""
+    from pwm.training.compose import choices, compose, to_yaml
+
+    parser = Parser(
+        prog="pwm train",
+        description="Train one experiment. The same command with the same run folder resumes it.",
+        epilog=f"alg: {', '.join(choices('alg'))}. env: {', '.join(choices('env'))}. "
+        f"size: {', '.join(choices('size'))}. scale: {', '.join(choices('scale'))}.",
+    )
+    parser.add_argument("--cfg", choices=["job"], help="print the resolved configuration and stop")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="alg=<name> is required")
+    arguments = parser.parse_intermixed_args(argv)
+    config = compose(arguments.overrides)
+    if arguments.cfg:
+        print(to_yaml(config), end="")
+        return 0
+    from pwm.training import launch
+
+    return launch.train(config, arguments.overrides, _train_here)
+
+
+def _train_here(config: TrainConfig) -> int:
+    from pwm.training import trainer
+
+    return trainer.train(config)
+
+
+def suite(argv: list[str]) -> int:
+    """``pwm suite <command>``."""
+    if not argv or argv[0] in ("-h", "--help"):
+        for name, command in SUITE.items():
+            print(f"pwm suite {name:<8} {command.summary}")
+        return 0
+    return _call("suite command", argv[0], SUITE, argv[1:])

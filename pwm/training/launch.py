@@ -1,0 +1,194 @@
+"""Several processes: ``pwm train num_processes=2`` starts itself again through ``accelerate launch``.
+
+The processes register with the one that started them, which hands signals on to them (neither
+``accelerate launch`` nor the elastic agent under it does, and USR2 would kill both) and learns from
+each how it ended, so that one mistake is one line and one exit code however many processes made it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pwm.errors import UserError
+from pwm.training.compose import choices
+from pwm.training.config import TrainConfig
+from pwm.training.signals import STOPPED
+from pwm.training.validate import validate
+
+REPORTS = "PWM_LAUNCH_REPORTS"
+"""Environment variable: the folder in which the started processes report."""
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGHUP)
+INTERRUPTED = 130
+POLL_S = 0.2
+GRACE_S = 30.0
+"""How long the others may take to end once one process has failed."""
+
+
+def train(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig], int]) -> int:
+    """Train ``config``, composed of ``overrides``, with ``run`` in as many processes as it says; returns
+    the exit code. In a process that ``accelerate launch`` started, train as that process.
+
+    Raises:
+        UserError: what ``run`` raised, in whichever process, or a process died.
+    """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started > 1:
+        config = _as_started(config, started)
+        folder = os.environ.get(REPORTS)
+        return run(config) if folder is None else _reported(lambda: run(config), Path(folder))
+    if config.num_processes > 1:
+        return _launch(config, overrides)
+    return run(config)
+
+
+def launch_command(config: TrainConfig, overrides: list[str]) -> list[str]:
+    """The command line that trains in ``config.num_processes`` processes."""
+    cores = len(os.sched_getaffinity(0))
+    threads = config.threads or max(1, cores // config.num_processes)
+    flags = {
+        "num_processes": config.num_processes,
+        "num_machines": 1,
+        "mixed_precision": config.mixed_precision,
+        "dynamo_backend": "no",
+        "main_process_port": 0,  # a free one
+        "num_cpu_threads_per_process": threads,
+    }
+    # On a machine without GPUs, too, --multi_gpu is what makes accelerate start several processes.
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    command += [f"--{name}={value}" for name, value in sorted(flags.items())]
+    return [*command, "--module", "pwm", "train", *overrides]
+
+
+def _as_started(config: TrainConfig, processes: int) -> TrainConfig:
+    if config.num_processes not in (1, processes):
+        raise UserError(
+            f"num_processes={config.num_processes}, but accelerate launch started {processes} processes; "
+            f"say num_processes={processes} or leave it out"
+        )
+    config = replace(config, num_processes=processes)
+    validate(config, environments=choices("env"))
+    return config
+
+
+def _reported(run: Callable[[], int], folder: Path) -> int:
+    """Run and report how it ended. The exit code is 0 even so: the elastic agent's own account of a
+    failure would bury the one line that explains it."""
+    rank = os.environ["RANK"]
+    _put(folder / f"{rank}.pid", str(os.getpid()))
+    code, message = 1, None
+    try:
+        code = run()
+    except UserError as error:
+        code, message = error.exit_code, str(error)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception:
+        if not any(_failed(report) for report in _reports(folder)):  # else it only lost its peer
+            traceback.print_exc()
+    _put(folder / f"{rank}.json", json.dumps({"code": code, "message": message}))
+    return 0
+
+
+def _launch(config: TrainConfig, overrides: list[str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="pwm-launch-") as name:
+        folder = Path(name)
+        with _collected_signals() as received:
+            # A session of its own: what the terminal sends arrives here, and is handed on from here.
+            process = subprocess.Popen(
+                launch_command(config, overrides), env={**os.environ, REPORTS: name}, start_new_session=True
+            )
+            delivered = _wait(process, folder, config.num_processes, received)
+        return _outcome(process.returncode, list(_reports(folder)), config.num_processes, delivered)
+
+
+@contextlib.contextmanager
+def _collected_signals() -> Iterator[list[int]]:
+    """The signals received inside the block, instead of their effect."""
+    received: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    before = {number: signal.signal(number, remember) for number in FORWARDED}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(process: subprocess.Popen[bytes], folder: Path, processes: int, received: list[int]) -> list[int]:
+    """Wait for the end, handing on signals; returns those handed on."""
+    delivered: list[int] = []
+    deadline = float("inf")
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
+            return delivered
+        pids = _running(folder)
+        registered = len(list(folder.glob("*.pid")))
+        while received and registered == processes:
+            delivered.append(received.pop(0))
+            _kill(pids, delivered[-1])
+        if deadline == float("inf") and any(_failed(report) for report in _reports(folder)):
+            deadline = time.monotonic() + GRACE_S
+        if time.monotonic() > deadline:
+            _kill(pids, signal.SIGKILL)
+
+
+def _outcome(returncode: int, reports: list[dict[str, Any]], processes: int, delivered: list[int]) -> int:
+    messages = list(dict.fromkeys(report["message"] for report in reports if report["message"]))
+    if messages:
+        raise UserError("; ".join(messages))
+    failed = [report["code"] for report in reports if _failed(report)]
+    if failed:
+        return int(failed[0])
+    if len(reports) < processes:
+        if delivered:  # before it was ready to save
+            return 128 + delivered[-1]
+        raise UserError(
+            f"{processes - len(reports)} of {processes} training processes died without an error of their "
+            f"own (accelerate launch: exit code {returncode}); out of memory? "
+            "The same command resumes from the last checkpoint"
+        )
+    return max(int(report["code"]) for report in reports)
+
+
+def _failed(report: dict[str, Any]) -> bool:
+    return report["code"] not in (0, STOPPED)
+
+
+def _reports(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("*.json")):
+        yield json.loads(path.read_text(encoding="utf-8"))
+
+
+def _running(folder: Path) -> list[int]:
+    """The registered processes that have not reported their end."""
+    paths = [path for path in folder.glob("*.pid") if not path.with_suffix(".json").exists()]
+    return [int(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def _kill(pids: list[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _put(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

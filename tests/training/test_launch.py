@@ -1,0 +1,192 @@
+"""Several processes behave like one: signals reach them, one mistake is one line, one exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pwm.errors import UserError
+from pwm.training import launch
+from pwm.training.compose import compose
+from pwm.training.config import TrainConfig
+
+WORKER = """
+import os, signal, sys, time
+from pathlib import Path
+from pwm.errors import UserError
+from pwm.training import launch
+from pwm.training.compose import compose
+
+here, rank = Path(__file__).parent, os.environ["RANK"]
+
+def run(config):
+    assert config.num_processes == 2
+    {body}
+
+launch.train(compose(["alg=st_baseline", *sys.argv[1:]]), sys.argv[1:], run)
+"""
+
+# Starts two workers the way the elastic agent does, in a fraction of its time.
+AGENT = """
+import os, subprocess, sys
+os.environ["WORLD_SIZE"] = "2"
+workers = [
+    subprocess.Popen([sys.executable, *sys.argv[1:]], env={**os.environ, "RANK": str(rank)})
+    for rank in range(2)
+]
+sys.exit(max(abs(worker.wait()) for worker in workers))
+"""
+
+
+def config(*overrides: str) -> TrainConfig:
+    return compose(["alg=st_baseline", *overrides])
+
+
+def never(config: TrainConfig) -> int:
+    raise AssertionError("trained in the launching process")
+
+
+def launched(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> int:
+    worker = folder / "worker.py"
+    worker.write_text(WORKER.replace("{body}", body))
+    monkeypatch.setattr(launch, "launch_command", lambda *_: [sys.executable, "-c", AGENT, str(worker)])
+    monkeypatch.setattr(launch, "GRACE_S", 1.0)
+    return launch.train(config("num_processes=2"), [], never)
+
+
+def test_one_process_is_not_started_again() -> None:
+    trained = []
+
+    def run(config: TrainConfig) -> int:
+        trained.append(config.num_processes)
+        return 75
+
+    assert launch.train(config(), [], run) == 75
+    assert trained == [1]
+
+
+def test_the_command_line() -> None:
+    command = launch.launch_command(config("num_processes=2", "threads=3"), ["alg=st_baseline", "seed=1"])
+    assert command == [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--dynamo_backend=no",
+        "--main_process_port=0",
+        "--mixed_precision=no",
+        "--num_cpu_threads_per_process=3",
+        "--num_machines=1",
+        "--num_processes=2",
+        "--module",
+        "pwm",
+        "train",
+        "alg=st_baseline",
+        "seed=1",
+    ]
+
+
+@pytest.mark.parametrize("code", [0, 75, 3])
+def test_the_exit_code_is_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    assert launched(tmp_path, monkeypatch, f"return {code}") == code
+
+
+def test_a_mistake_that_all_make_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="^the folder is taken$"):
+        launched(tmp_path, monkeypatch, "raise UserError('the folder is taken')")
+
+
+def test_the_others_end_when_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = "\n    ".join(["if rank == '1':", "    raise UserError('loss is nan')", "time.sleep(600)"])
+    with pytest.raises(UserError, match="^loss is nan$"):
+        launched(tmp_path, monkeypatch, body)
+    assert capfd.readouterr().err == ""
+
+
+def test_losing_a_peer_that_failed_is_not_reported_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = "\n    ".join(
+        [
+            "if rank == '1':",
+            "    raise UserError('loss is nan')",
+            "while not any(launch._failed(r) for r in launch._reports(Path(os.environ[launch.REPORTS]))):",
+            "    time.sleep(0.01)",
+            "raise RuntimeError('connection closed by peer')",
+        ]
+    )
+    with pytest.raises(UserError, match="^loss is nan$"):
+        launched(tmp_path, monkeypatch, body)
+    assert "connection closed" not in capfd.readouterr().err
+
+
+def test_a_programming_error_keeps_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert launched(tmp_path, monkeypatch, "raise ValueError('bug')") == 1
+    assert "ValueError: bug" in capfd.readouterr().err
+
+
+def test_a_killed_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="2 of 2 training processes died"):
+        launched(tmp_path, monkeypatch, "os.kill(os.getpid(), signal.SIGKILL)")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])
+def test_signals_reach_every_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    body = "\n    ".join(
+        [
+            "got = []",
+            f"signal.signal({int(number)}, lambda *_: got.append(1))",
+            "(here / f'ready-{rank}').touch()",
+            "while not got:",
+            "    time.sleep(0.01)",
+            "return 75",
+        ]
+    )
+
+    def send() -> None:
+        while len(list(tmp_path.glob("ready-*"))) < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert launched(tmp_path, monkeypatch, body) == 75
+    sender.join()
+
+
+def test_a_start_by_hand_must_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="num_processes=4, but accelerate launch started 2"):
+        launch.train(config("num_processes=4"), [], never)
+    assert launch.train(config(), [], lambda config: config.num_processes) == 2
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(UserError, match="num_envs=128 does not divide by num_processes=3"):
+        launch.train(config(), [], never)
+
+
+def test_accelerate_starts_and_ends_them(tmp_path: Path) -> None:
+    worker = tmp_path / "worker.py"
+    body = "(here / f'rank-{rank}').write_text(' '.join(sys.argv[1:])); return 75"
+    worker.write_text(WORKER.replace("{body}", body))
+    overrides = ["num_processes=2", "run=a b"]
+    command = launch.launch_command(config(*overrides), overrides)
+    command = [*command[: command.index("--module")], str(worker), *overrides]
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    result = subprocess.run(command, env={**os.environ, launch.REPORTS: str(reports)}, check=False)
+    assert result.returncode == 0
+    assert sorted(path.name for path in reports.glob("*.json")) == ["0.json", "1.json"]
+    assert [(tmp_path / f"rank-{rank}").read_text() for rank in "01"] == ["num_processes=2 run=a b"] * 2
