@@ -86,11 +86,17 @@ class NewtonEnv(ABC):
         """Start a new episode everywhere; returns the observation ``[N, obs_dim]``."""
         self._begin_episode(torch.ones_like(self._steps, dtype=torch.bool), *self._sample_start())
         self._observation = self._observe()
-        return self._observation
+        return self._observation.clone()
 
     def step(self, action: Tensor) -> Step:
-        """Advance by 1/60 s with ``action`` ``[N, act_dim]``, clipped to [-1, 1]."""
-        action = action.detach().clamp(-1.0, 1.0)
+        """Advance by 1/60 s with ``action`` ``[N, act_dim]``, clipped to [-1, 1].
+
+        Raises:
+            ValueError: an action of another shape.
+        """
+        if action.shape != self._action.shape:
+            raise ValueError(f"expected actions {list(self._action.shape)}, got {list(action.shape)}")
+        action = action.detach().to(self._action.dtype).clamp(-1.0, 1.0)
         reward = self._reward(self._observation, action)
         torch.mul(action, self.STRENGTH, out=self._torque)
         with self._torch_stream():
@@ -103,7 +109,8 @@ class NewtonEnv(ABC):
         self._observation = final_observation
         if self._auto_reset:
             self._reset_where(terminated | truncated)
-        return Step(self._observation, reward, terminated, truncated, final_observation)
+        # The caller's observation is its own: the next reward is computed from ours.
+        return Step(self._observation.clone(), reward, terminated, truncated, final_observation.clone())
 
     def get_state(self) -> tuple[Tensor, Tensor]:
         """``joint_q`` ``[N, nq]`` and ``joint_qd`` ``[N, nqd]`` in dflex's conventions (copies)."""
@@ -123,7 +130,7 @@ class NewtonEnv(ABC):
         everywhere = torch.ones_like(self._steps, dtype=torch.bool)
         self._begin_episode(everywhere, joint_q.to(self._joint_q), joint_qd.to(self._joint_qd))
         self._observation = self._observe()
-        return self._observation
+        return self._observation.clone()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a bit-for-bit continuation needs."""

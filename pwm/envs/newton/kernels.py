@@ -2,9 +2,9 @@
 
 Spatial quantities are pairs of vectors at one origin shared by the whole articulation: a twist is
 (angular velocity, velocity of the point at the origin), a wrench is (torque about the origin, force).
-The origin is the root's position at the start of the environment step, so that a far-away robot is
-simulated as precisely as one that has not moved; any origin that stands still during the step gives
-the same equations. Featherstone, Rigid Body Dynamics Algorithms (2008), chapters 5 and 6.
+The origin is the point on the ground below the root at the start of the environment step, so that a
+far-away robot is simulated as precisely as one that has not moved; any origin that stands still during
+the step gives the same equations. Featherstone, Rigid Body Dynamics Algorithms (2008), chapters 5 and 6.
 """
 
 from __future__ import annotations
@@ -28,29 +28,41 @@ class Tree:
     bodies: int
     dofs: int
     contacts: int
-    kind: wp.array(dtype=int)
-    parent: wp.array(dtype=int)
-    dof: wp.array(dtype=int)  # [bodies] first degree of freedom
-    dof_coordinate: wp.array(dtype=int)  # [dofs] index into joint_q; -1 for those of a free root
-    dof_parent: wp.array(dtype=int)  # [dofs] the next degree of freedom towards the root, or -1
-    frame: wp.array(dtype=wp.transform)  # [bodies] joint frame in the parent body
-    axis: wp.array(dtype=wp.vec3)  # [dofs]
-    com: wp.array(dtype=wp.vec3)
-    mass: wp.array(dtype=float)
-    inertia: wp.array(dtype=wp.mat33)  # about the centre of mass
-    armature: wp.array(dtype=float)  # [dofs]
-    damping: wp.array(dtype=float)
-    limit_lower: wp.array(dtype=float)
-    limit_upper: wp.array(dtype=float)
-    limit_ke: wp.array(dtype=float)
-    contact_body: wp.array(dtype=int)
-    contact_point: wp.array(dtype=wp.vec3)
-    contact_radius: wp.array(dtype=float)
+    kind: wp.array[int]
+    parent: wp.array[int]
+    dof: wp.array[int]  # [bodies] first degree of freedom
+    dof_coordinate: wp.array[int]  # [dofs] index into joint_q; -1 for those of a free root
+    dof_parent: wp.array[int]  # [dofs] the next degree of freedom towards the root, or -1
+    frame: wp.array[wp.transform]  # [bodies] joint frame in the parent body
+    axis: wp.array[wp.vec3]  # [dofs]
+    com: wp.array[wp.vec3]
+    mass: wp.array[float]
+    inertia: wp.array[wp.mat33]  # about the centre of mass
+    armature: wp.array[float]  # [dofs]
+    damping: wp.array[float]
+    limit_lower: wp.array[float]
+    limit_upper: wp.array[float]
+    limit_ke: wp.array[float]
+    contact_body: wp.array[int]
+    contact_point: wp.array[wp.vec3]
+    contact_radius: wp.array[float]
     contact_ke: float
     contact_kd: float
     contact_kf: float
     contact_mu: float
     gravity: wp.vec3
+
+
+@wp.struct
+class Root:
+    """A free root: pose relative to ``origin``, the point on the ground that twists refer to.
+
+    All zero, with the identity rotation, for an articulation that is fixed to the world.
+    """
+
+    rotation: wp.quat
+    position: wp.vec3
+    origin: wp.vec3
 
 
 @wp.struct

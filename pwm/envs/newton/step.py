@@ -1,5 +1,8 @@
 """The kernel that advances every environment by one environment step."""
 
+# Kernels are written in Warp's own language, whose types only look like Python's.
+# mypy: disable-error-code="operator,arg-type,index"
+
 from __future__ import annotations
 
 from functools import cache
@@ -11,6 +14,7 @@ from pwm.envs.newton.kernels import (
     FREE,
     Composite,
     Pose,
+    Root,
     Spatial,
     Tree,
     body_composite,
@@ -27,20 +31,23 @@ wp.set_module_options({"enable_backward": False})
 @wp.func
 def kinematics(
     tree: Tree,
-    root: Pose,
-    q: wp.array(dtype=float),
-    qd: wp.array(dtype=float),
-    pose: wp.array(dtype=Pose),
-    v: wp.array(dtype=Spatial),
-    a: wp.array(dtype=Spatial),
-):
+    root: Root,
+    q: wp.array[float],
+    qd: wp.array[float],
+    pose: wp.array[Pose],
+    v: wp.array[Spatial],
+    a: wp.array[Spatial],
+) -> None:
     """Poses, twists and accelerations at zero joint acceleration, from the root outwards.
 
     Gravity enters as an upward acceleration of the world.
     """
+    base = Pose()
+    base.rotation = wp.quat_to_matrix(root.rotation)
+    base.position = root.position
     for i in range(tree.bodies):
         d = tree.dof[i]
-        here = root
+        here = base
         twist = Spatial()
         acc = Spatial()
         acc.b = -tree.gravity
@@ -54,7 +61,7 @@ def kinematics(
                 twist = v[p]
                 acc = a[p]
             else:
-                here = joint_pose(tree, i, root, q[d])
+                here = joint_pose(tree, i, base, q[d])
             twist.a += here.s * qd[d]
             twist.b += here.t * qd[d]
             acc.a += wp.cross(twist.a, here.s) * qd[d]
@@ -67,14 +74,14 @@ def kinematics(
 @wp.func
 def generalized_force(
     tree: Tree,
-    q: wp.array(dtype=float),
-    qd: wp.array(dtype=float),
-    torque: wp.array(dtype=float),
-    pose: wp.array(dtype=Pose),
-    v: wp.array(dtype=Spatial),
-    f: wp.array(dtype=Spatial),
-    tau: wp.array(dtype=float),
-):
+    q: wp.array[float],
+    qd: wp.array[float],
+    torque: wp.array[float],
+    pose: wp.array[Pose],
+    v: wp.array[Spatial],
+    f: wp.array[Spatial],
+    tau: wp.array[float],
+) -> None:
     """Right-hand side of H qdd = tau: torques, contacts and minus the inertial wrenches.
 
     ``f`` holds the accelerations of :func:`kinematics` on entry and is overwritten.
@@ -107,10 +114,10 @@ def generalized_force(
 @wp.func
 def mass_matrix(
     tree: Tree,
-    pose: wp.array(dtype=Pose),
-    composite: wp.array(dtype=Composite),
-    h: wp.array2d(dtype=float),
-):
+    pose: wp.array[Pose],
+    composite: wp.array[Composite],
+    h: wp.array2d[float],
+) -> None:
     """Composite-rigid-body algorithm: the entries of H between a joint and its ancestors."""
     for i in range(tree.bodies):
         composite[i] = body_composite(tree, i, pose[i])
@@ -148,7 +155,7 @@ def mass_matrix(
 
 
 @wp.func
-def factorize(tree: Tree, h: wp.array2d(dtype=float)):
+def factorize(tree: Tree, h: wp.array2d[float]) -> None:
     """H = L'L in place without fill-in (Featherstone, table 6.4); the diagonal is stored inverted."""
     for reverse in range(tree.dofs):
         k = tree.dofs - 1 - reverse
@@ -168,7 +175,7 @@ def factorize(tree: Tree, h: wp.array2d(dtype=float)):
 
 
 @wp.func
-def solve(tree: Tree, h: wp.array2d(dtype=float), x: wp.array(dtype=float)):
+def solve(tree: Tree, h: wp.array2d[float], x: wp.array[float]) -> None:
     """Solve L'L x = b in place."""
     for reverse in range(tree.dofs):
         k = tree.dofs - 1 - reverse
@@ -187,6 +194,76 @@ def solve(tree: Tree, h: wp.array2d(dtype=float), x: wp.array(dtype=float)):
         x[k] = value * h[k, k]
 
 
+@wp.func
+def load(
+    tree: Tree,
+    joint_q: wp.array[float],
+    joint_qd: wp.array[float],
+    q: wp.array[float],
+    qd: wp.array[float],
+) -> Root:
+    """Fill ``q`` and ``qd`` from a row of Newton's state; a free root's twist moves to the origin."""
+    root = Root()
+    root.rotation = wp.quat_identity(dtype=float)
+    for d in range(tree.dofs):
+        qd[d] = joint_qd[d]
+        if tree.dof_coordinate[d] >= 0:
+            q[d] = joint_q[tree.dof_coordinate[d]]
+    if tree.kind[0] == FREE:
+        root.origin = wp.vec3(joint_q[0], 0.0, joint_q[2])
+        root.position = wp.vec3(0.0, joint_q[1], 0.0)
+        root.rotation = wp.quat(joint_q[3], joint_q[4], joint_q[5], joint_q[6])
+        w = wp.vec3(joint_qd[3], joint_qd[4], joint_qd[5])
+        com = root.position + wp.quat_rotate(root.rotation, tree.com[0])
+        linear = wp.vec3(joint_qd[0], joint_qd[1], joint_qd[2]) - wp.cross(w, com)
+        for k in range(3):
+            qd[k] = w[k]
+            qd[k + 3] = linear[k]
+    return root
+
+
+@wp.func
+def advance(
+    tree: Tree, root: Root, h: float, qdd: wp.array[float], q: wp.array[float], qd: wp.array[float]
+) -> Root:
+    """Semi-implicit Euler: new velocities, then positions with them."""
+    for d in range(tree.dofs):
+        qd[d] = qd[d] + qdd[d] * h
+        q[d] = q[d] + qd[d] * h
+    moved = root
+    if tree.kind[0] == FREE:
+        w = wp.vec3(qd[0], qd[1], qd[2])
+        moved.position = root.position + (wp.vec3(qd[3], qd[4], qd[5]) + wp.cross(w, root.position)) * h
+        moved.rotation = wp.normalize(root.rotation + wp.quat(w, 0.0) * root.rotation * (0.5 * h))
+    return moved
+
+
+@wp.func
+def store(
+    tree: Tree,
+    root: Root,
+    q: wp.array[float],
+    qd: wp.array[float],
+    joint_q: wp.array[float],
+    joint_qd: wp.array[float],
+) -> None:
+    """The inverse of :func:`load`."""
+    for d in range(tree.dofs):
+        joint_qd[d] = qd[d]
+        if tree.dof_coordinate[d] >= 0:
+            joint_q[tree.dof_coordinate[d]] = q[d]
+    if tree.kind[0] == FREE:
+        w = wp.vec3(qd[0], qd[1], qd[2])
+        com = root.position + wp.quat_rotate(root.rotation, tree.com[0])
+        linear = wp.vec3(qd[3], qd[4], qd[5]) + wp.cross(w, com)
+        for k in range(3):
+            joint_qd[k] = linear[k]
+            joint_qd[k + 3] = w[k]
+            joint_q[k] = root.position[k] + root.origin[k]
+        for k in range(4):
+            joint_q[k + 3] = root.rotation[k]
+
+
 @cache
 def step_kernel(num_bodies: int, num_dofs: int) -> Any:
     """The step for articulations of this size (the sizes fix the kernel's stack arrays)."""
@@ -198,69 +275,30 @@ def step_kernel(num_bodies: int, num_dofs: int) -> Any:
         tree: Tree,
         substeps: int,
         h: float,
-        torque: wp.array2d(dtype=float),
-        joint_q_in: wp.array2d(dtype=float),
-        joint_qd_in: wp.array2d(dtype=float),
-        joint_q_out: wp.array2d(dtype=float),
-        joint_qd_out: wp.array2d(dtype=float),
-    ):
+        torque: wp.array2d[float],
+        joint_q_in: wp.array2d[float],
+        joint_qd_in: wp.array2d[float],
+        joint_q_out: wp.array2d[float],
+        joint_qd_out: wp.array2d[float],
+    ) -> None:
         e = wp.tid()
         q = wp.zeros(shape=dofs, dtype=float)
         qd = wp.zeros(shape=dofs, dtype=float)
-        x = wp.zeros(shape=dofs, dtype=float)
+        tau = wp.zeros(shape=dofs, dtype=float)
         mass = wp.zeros(shape=(dofs, dofs), dtype=float)
         pose = wp.zeros(shape=bodies, dtype=Pose)
-        v = wp.zeros(shape=bodies, dtype=Spatial)
-        f = wp.zeros(shape=bodies, dtype=Spatial)
+        twist = wp.zeros(shape=bodies, dtype=Spatial)
+        wrench = wp.zeros(shape=bodies, dtype=Spatial)
         composite = wp.zeros(shape=bodies, dtype=Composite)
-        floating = tree.kind[0] == FREE
-        rotation = wp.quat_identity()
-        position = wp.vec3()
-        origin = wp.vec3()
-        for d in range(dofs):
-            qd[d] = joint_qd_in[e, d]
-            if tree.dof_coordinate[d] >= 0:
-                q[d] = joint_q_in[e, tree.dof_coordinate[d]]
-        if floating:
-            origin = wp.vec3(joint_q_in[e, 0], 0.0, joint_q_in[e, 2])
-            position = wp.vec3(0.0, joint_q_in[e, 1], 0.0)
-            rotation = wp.quat(joint_q_in[e, 3], joint_q_in[e, 4], joint_q_in[e, 5], joint_q_in[e, 6])
-            w = wp.vec3(qd[3], qd[4], qd[5])
-            com = position + wp.quat_rotate(rotation, tree.com[0])
-            linear = wp.vec3(qd[0], qd[1], qd[2]) - wp.cross(w, com)
-            for k in range(3):
-                qd[k] = w[k]
-                qd[k + 3] = linear[k]
-        for s in range(substeps):
-            root = Pose()
-            root.rotation = wp.quat_to_matrix(rotation)
-            root.position = position
-            kinematics(tree, root, q, qd, pose, v, f)
-            if s == 0:
+        root = load(tree, joint_q_in[e], joint_qd_in[e], q, qd)
+        for substep in range(substeps):
+            kinematics(tree, root, q, qd, pose, twist, wrench)
+            if substep == 0:
                 mass_matrix(tree, pose, composite, mass)
                 factorize(tree, mass)
-            generalized_force(tree, q, qd, torque[e], pose, v, f, x)
-            solve(tree, mass, x)
-            for d in range(dofs):
-                qd[d] = qd[d] + x[d] * h
-                q[d] = q[d] + qd[d] * h
-            if floating:
-                w = wp.vec3(qd[0], qd[1], qd[2])
-                position += (wp.vec3(qd[3], qd[4], qd[5]) + wp.cross(w, position)) * h
-                rotation = wp.normalize(rotation + wp.quat(w, 0.0) * rotation * (0.5 * h))
-        for d in range(dofs):
-            if tree.dof_coordinate[d] >= 0:
-                joint_q_out[e, tree.dof_coordinate[d]] = q[d]
-            joint_qd_out[e, d] = qd[d]
-        if floating:
-            w = wp.vec3(qd[0], qd[1], qd[2])
-            com = position + wp.quat_rotate(rotation, tree.com[0])
-            linear = wp.vec3(qd[3], qd[4], qd[5]) + wp.cross(w, com)
-            for k in range(3):
-                joint_qd_out[e, k] = linear[k]
-                joint_qd_out[e, k + 3] = w[k]
-                joint_q_out[e, k] = position[k] + origin[k]
-            for k in range(4):
-                joint_q_out[e, k + 3] = rotation[k]
+            generalized_force(tree, q, qd, torque[e], pose, twist, wrench, tau)
+            solve(tree, mass, tau)
+            root = advance(tree, root, h, tau, q, qd)
+        store(tree, root, q, qd, joint_q_out[e], joint_qd_out[e])
 
     return step
