@@ -67,6 +67,6 @@ ifeq ($(NVIDIA),)
 	@timeout 900 $(PIP) --quiet --timeout 10 --retries 0 --no-deps --index-url $(TORCH_CPU_INDEX) '$(TORCH)' 2> /dev/null \
 		|| echo 'It is out of reach: taking the build that the package index offers.'
 endif
-	@$(PIP) --requirement requirements.lock
+	@$(PIP) --use-pep517 --requirement requirements.lock
 	@$(PIP) --no-deps --editable .
 	@touch $@

@@ -7,7 +7,6 @@ with anything else; what can be read is read and the rest is passed over.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pwm.errors import UserError
+from pwm.training import metrics
 from pwm.training.run_folder import RunFolder
 
 LOG_NAME = re.compile(r"train_(?P<size>[^_]+)_(?P<experiment>.+?)_(?P<job>\d+)(?:_\d+)*\.out")
@@ -70,21 +70,16 @@ def read_log(path: Path) -> Iterator[Point]:
 
 
 def read_metrics(path: Path) -> Iterator[Point]:
-    """The returns in a ``metrics.jsonl``; lines that are not whole JSON objects are passed over."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict) and "R" in row:
-                yield Point(
-                    R=_real(row["R"]),
-                    epoch=_whole(row.get("epoch")),
-                    epochs=_whole(row.get("max_epochs")),
-                    env_steps=_whole(row.get("env_steps")),
-                    forward_velocity=_real(row.get("forward_velocity")),
-                )
+    """The returns in a ``metrics.jsonl``; lines that are not whole rows are passed over."""
+    for row in metrics.read_metrics(path):
+        if "R" in row:
+            yield Point(
+                R=_real(row["R"]),
+                epoch=_whole(row["epoch"]),
+                epochs=_whole(row.get("max_epochs")),
+                env_steps=_whole(row.get("env_steps")),
+                forward_velocity=_real(row.get("forward_velocity")),
+            )
 
 
 def peak(points: list[Point]) -> Point | None:
