@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 import pwm
+from pwm.arguments import Parser
 from pwm.errors import UserError, choose_from
 
 if TYPE_CHECKING:
@@ -36,13 +36,6 @@ COMMANDS = {
 SUITE = {
     "demo": Command("pwm.suite.demo", "run", "train all eight at demo scale"),
 }
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line, like every other."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `{self.prog} --help`")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -120,9 +113,9 @@ def train(argv: list[str]) -> int:
 
 
 def _train_here(config: TrainConfig) -> int:
-    from pwm.training import trainer
+    from pwm.training.train import train
 
-    return trainer.train(config)
+    return train(config)
 
 
 def suite(argv: list[str]) -> int:
