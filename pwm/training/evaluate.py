@@ -1,82 +1,78 @@
-"""Closed-loop evaluation: act on enc(o_t) at every step, deterministically, on real environments."""
+"""``pwm eval``: evaluate a run's checkpoint on the real environments."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import argparse
+from dataclasses import replace
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from pwm.algorithms.agent import Agent
-from pwm.envs.base import VectorEnv
-
-CHECK_EVERY = 50
-"""Steps between looks at whether every episode has ended (each waits for the device)."""
-
-
-class Evaluation(NamedTuple):
-    """One episode of every environment; each tensor is ``[N]``."""
-
-    returns: Tensor
-    """Sum of the environment's own rewards."""
-    length: Tensor
-    """Steps."""
-    forward_velocity: Tensor
-    """m/s, mean over the episode; nan where the task has no such notion."""
-    task: Tensor
-    """Task index."""
+from pwm.arguments import Parser
+from pwm.errors import UserError
+from pwm.training.build import build_agent, build_env, resolve_device
+from pwm.training.checkpoint import Checkpoints
+from pwm.training.config import TrainConfig
+from pwm.training.evaluation import EVALUATION_SEED, Evaluation, Evaluator
+from pwm.training.run_folder import RunFolder
 
 
-class Evaluator:
-    """Evaluates agents on one set of environments, always from the same start states."""
+def run(argv: list[str]) -> int:
+    """``pwm eval run=<folder>``; returns the exit code.
 
-    def __init__(self, env: VectorEnv) -> None:
-        self.env = env
-        self._start: dict[str, Any] = env.state_dict()
-
-    @torch.no_grad()
-    def __call__(self, agent: Agent) -> Evaluation:
-        """One deterministic episode of every environment."""
-        env = self.env
-        env.load_state_dict(self._start)
-        observation = env.reset()
-        running = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
-        returns = torch.zeros(env.num_envs, dtype=torch.float64, device=env.device)
-        length, velocity = torch.zeros_like(returns), torch.zeros_like(returns)
-        for step_index in range(1, int(env.episode_length.max()) + 1):
-            step = env.step(agent.act(observation, env.task, deterministic=True))
-            returns += torch.where(running, step.reward, 0)
-            velocity += torch.where(running, env.forward_velocity(step.final_observation), 0)
-            length += running
-            running &= ~(step.terminated | step.truncated)
-            observation = step.observation
-            if step_index % CHECK_EVERY == 0 and not running.any():
-                break
-        return Evaluation(returns, length, velocity / length, env.task)
-
-
-def summarize(evaluation: Evaluation, tasks: tuple[str, ...]) -> dict[str, float]:
-    """Mean return, length and forward velocity; with several tasks, the mean over tasks and each
-    task's return as ``eval_R_<task>``."""
-    rows = []
-    for index in range(len(tasks)):
+    Raises:
+        UserError: no run there, no readable checkpoint, or a bad option.
+    """
+    arguments = _parse(argv)
+    folder = RunFolder(arguments.run)
+    config = replace(folder.config(), device=arguments.device, eval_episodes=arguments.episodes)
+    state, epoch = _load(Checkpoints(folder.checkpoints), arguments.best)
+    seed = config.seed + EVALUATION_SEED if arguments.seed is None else arguments.seed
+    evaluation, tasks = evaluate_state(config, state, seed)
+    print(f"{config.name}: {folder.path}, {'best' if arguments.best else 'latest'} checkpoint, epoch {epoch}")
+    print(f"{'task':<12}{'episodes':>9}{'return':>11}{'std':>9}{'length':>8}{'m/s':>8}")
+    for index, task in enumerate(tasks):
         mine = evaluation.task == index
-        rows.append(
-            torch.stack(
-                [
-                    evaluation.returns[mine].mean(),
-                    evaluation.length[mine].mean(),
-                    evaluation.forward_velocity[mine].mean(),
-                ]
-            )
+        returns, velocity = evaluation.returns[mine], evaluation.forward_velocity[mine].mean()
+        print(
+            f"{task:<12}{len(returns):>9}{returns.mean():>11.2f}{returns.std(correction=0):>9.2f}"
+            f"{evaluation.length[mine].mean():>8.1f}{velocity:>8.3f}"
         )
-    table = torch.stack(rows)
-    returns, length = table[:, :2].mean(0).tolist()
-    result = {
-        "eval_R": returns,
-        "eval_length": length,
-        "eval_forward_velocity": float(table[:, 2].nanmean()),
-    }
-    if len(tasks) > 1:
-        result |= {f"eval_R_{task}": float(value) for task, value in zip(tasks, table[:, 0], strict=True)}
-    return result
+    return 0
+
+
+def evaluate_state(
+    config: TrainConfig, state: dict[str, Any], seed: int
+) -> tuple[Evaluation, tuple[str, ...]]:
+    """Evaluate the agent of a checkpoint's ``state``; returns the episodes and the tasks' names."""
+    env = build_env(config, config.eval_episodes, resolve_device(config.device), seed)
+    agent = build_agent(config, env)
+    try:
+        agent.load_state_dict(state["agent"])
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the checkpoint does not fit the run's configuration: {reason}") from error
+    return Evaluator(env)(agent), env.tasks
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = Parser(prog="pwm eval", description="Evaluate a run's checkpoint, closed loop, deterministic.")
+    parser.add_argument("run", metavar="run=<folder>", help="the run's folder")
+    parser.add_argument("--best", action="store_true", help="the best checkpoint instead of the latest")
+    parser.add_argument("--episodes", type=int, default=32, help="episodes, over all tasks (default 32)")
+    parser.add_argument("--seed", type=int, help="seed of the start states (default: the training's own)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
+    arguments = parser.parse_args(argv)
+    if arguments.episodes < 1:
+        raise UserError(f"--episodes {arguments.episodes}: expected at least 1")
+    arguments.run = arguments.run.removeprefix("run=")
+    return arguments
+
+
+def _load(checkpoints: Checkpoints, best: bool) -> tuple[dict[str, Any], int]:
+    loaded = checkpoints.load_best() if best else checkpoints.load_latest(replay=False)
+    for warning in checkpoints.warnings:
+        print(f"warning: {warning}")
+    if loaded is None:
+        raise UserError(
+            f"{checkpoints.folder} holds no checkpoint yet; train first, or wait for the first one"
+        )
+    return loaded

@@ -10,15 +10,12 @@ import torch
 from pwm.training.build import build_env
 from pwm.training.checkpoint import Checkpoints
 from pwm.training.config import TrainConfig
-from pwm.training.evaluate import Evaluator, summarize
+from pwm.training.evaluation import EVALUATION_SEED, Evaluator, summarize
 from pwm.training.metrics import MetricsWriter
 from pwm.training.progress import NotFinite
 from pwm.training.run_folder import RunFolder
 from pwm.training.signals import STOPPED, StopRequest
 from pwm.training.trainer import Trainer, make_accelerator
-
-EVALUATION_SEED = 1_000_003
-"""Added to a run's seed, so that evaluation starts where no training episode does."""
 
 
 class Run:
@@ -58,7 +55,9 @@ class Run:
             return self._loop(writer, stop)
         except NotFinite as error:
             epochs = self.checkpoints.epochs()
-            kept = f"the checkpoint of epoch {epochs[-1]} is kept" if epochs else "no checkpoint was saved yet"
+            kept = (
+                f"the checkpoint of epoch {epochs[-1]} is kept" if epochs else "there is no checkpoint yet"
+            )
             raise NotFinite(
                 f"{error}; {kept} in {self.folder.checkpoints}; try a smaller learning rate in a new "
                 "run=<folder>, or run the same command again if the machine is suspect"
@@ -113,9 +112,7 @@ class Run:
             return {}
         if self._evaluator is None:
             config = self.config
-            env = build_env(
-                config, config.eval_episodes, self.trainer.device, config.seed + EVALUATION_SEED
-            )
+            env = build_env(config, config.eval_episodes, self.trainer.device, config.seed + EVALUATION_SEED)
             self._evaluator = Evaluator(env)
         with self.trainer.timer.phase("evaluate"):
             return summarize(self._evaluator(self.trainer.agent), self._evaluator.env.tasks)

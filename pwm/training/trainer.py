@@ -59,6 +59,7 @@ class Trainer:
         self.epoch = self.trained_epochs = 0
         self.observation = self.env.reset()
         self._seen: list[tuple[Tensor, Tensor]] = []
+        self._visited = self.observation[None]
         self._longest_episode = int(self.env.episode_length.max())
         self._walks = bool(self.env.forward_velocity(self.observation).isfinite().any())
 
@@ -84,11 +85,10 @@ class Trainer:
             self._observe()
             self._learn_behaviour(metrics, rollout)
         else:
-            self._collect()
-            visited = self._observe()
+            self.collect()
             for _ in range(config.actor_updates if act else 0):
                 with self.timer.phase("actor"):
-                    metrics, rollout = self.learner.update_actor(*self._starts(visited))
+                    metrics, rollout = self.learner.update_actor(*self.start_states())
                 self._learn_behaviour(metrics, rollout)
         if learn:
             with self.timer.phase("world_model"):
@@ -116,17 +116,19 @@ class Trainer:
             for critic_metrics in self.learner.update_critic(rollout):
                 self.progress.add(critic_metrics)
 
-    def _starts(self, visited: Tensor) -> tuple[Tensor, Tensor]:
+    def start_states(self) -> tuple[Tensor, Tensor]:
         """Observations ``[B, obs_dim]`` and tasks ``[B]`` to imagine from, among those just met."""
         size = (self.config.imagination_batch or self.config.num_envs) // self.processes
-        index = torch.randint(visited.shape[0] * visited.shape[1], (size,), device=self.device)
-        return visited.flatten(0, 1)[index], self.env.task[index % visited.shape[1]]
+        steps, envs = self._visited.shape[:2]
+        index = torch.randint(steps * envs, (size,), device=self.device)
+        return self._visited.flatten(0, 1)[index], self.env.task[index % envs]
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
         """Act closed loop for ``horizon`` steps."""
         with self.timer.phase("collect"):
             for _ in range(self.config.horizon):
                 self._step(self.agent.act(self.observation, self.env.task))
+            self._observe()
 
     @torch.no_grad()
     def _step(self, action: Tensor) -> Step:
@@ -143,12 +145,11 @@ class Trainer:
         self.observation = step.observation
         return step
 
-    def _observe(self) -> Tensor:
-        """Take this epoch's steps into the statistics; returns what was acted on, ``[H, N, obs_dim]``."""
-        observation, reward = (torch.stack(parts) for parts in zip(*self._seen, strict=True))
+    def _observe(self) -> None:
+        """Take this epoch's steps into the statistics, and remember what was acted on."""
+        self._visited, reward = (torch.stack(parts) for parts in zip(*self._seen, strict=True))
         self._seen.clear()
-        self.agent.observe(observation, reward, self.env.task.expand(len(observation), -1))
-        return observation
+        self.agent.observe(self._visited, reward, self.env.task.expand_as(reward))
 
     def returns(self) -> dict[str, float]:
         """``R`` and ``episode_length``: means over the last finished training episodes, nan before the

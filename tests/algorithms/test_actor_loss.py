@@ -1,0 +1,160 @@
+"""The actor's loss on a world model whose returns are known in closed form."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pwm.algorithms.actor_loss import ActorLoss
+from pwm.algorithms.agent import Agent
+from pwm.algorithms.critic_loss import critic_data
+from pwm.envs.base import Step
+
+GAMMA, HORIZON, VALUE = 0.9, 4, 10.0
+
+
+class KnownModel(nn.Module):
+    """Latent = observation; z' = z + a; reward = the latent's first component."""
+
+    embedding = None
+
+    def task_embedding(self, task: Tensor) -> None:
+        return None
+
+    def encode(self, observation: Tensor, task: Tensor) -> Tensor:
+        return observation
+
+    def next(self, z: Tensor, a: Tensor, task: Tensor) -> Tensor:
+        return z + a
+
+    def reward(self, z: Tensor, a: Tensor, task: Tensor, scale: str) -> Tensor:
+        return z[..., 0]
+
+
+class KnownCritic(nn.Module):
+    """Two critics; the smaller says VALUE."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([torch.full_like(x[..., 0], VALUE), torch.full_like(x[..., 0], VALUE + 5)])
+
+
+class ConstantActor(nn.Module):
+    """Always the same action."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, x: Tensor, deterministic: bool) -> Tensor:
+        return self.action.expand(*x.shape[:-1], 1)
+
+
+class FixedTermination(nn.Module):
+    """Every step ends the episode with the same probability."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.logit = torch.logit(torch.tensor(probability))
+
+    def forward(self, z: Tensor, e: Tensor | None) -> Tensor:
+        return self.logit.expand(z.shape[:-1])
+
+
+def known(termination: nn.Module | None = None) -> tuple[Agent, ActorLoss]:
+    agent = Agent(
+        KnownModel(),  # type: ignore[arg-type]
+        ConstantActor(),  # type: ignore[arg-type]
+        KnownCritic(),  # type: ignore[arg-type]
+        termination,  # type: ignore[arg-type]
+        action_mask=torch.ones(1, 1),
+        obs_dim=1,
+        normalize_observation=False,
+        normalize_reward=False,
+    )
+    return agent, ActorLoss(agent, HORIZON, GAMMA, normalize_return=False, reward_scale="real")
+
+
+START, TASK = torch.tensor([[1.0], [3.0]]), torch.zeros(2, dtype=torch.int64)
+FULL = sum(GAMMA**t for t in range(HORIZON))
+
+
+def test_the_final_bootstrap_is_gamma_to_the_horizon_of_the_smallest_critic() -> None:
+    loss, _, rollout = known()[1](START, TASK)
+    assert -loss.item() == pytest.approx(2 * FULL + GAMMA**HORIZON * VALUE, rel=1e-6)
+    assert rollout.closed.tolist() == [[False, False]] * 3 + [[True, True]]
+
+
+def test_the_gradient_reaches_the_action_through_every_later_state() -> None:
+    agent, module = known()
+    module(START, TASK)[0].backward()
+    # z_t = z_0 + t a, so d return / d a = sum t gamma^t.
+    assert agent.actor.action.grad is not None
+    assert -agent.actor.action.grad.item() == pytest.approx(sum(t * GAMMA**t for t in range(HORIZON)))
+
+
+def test_the_probability_of_going_on_discounts_rewards_and_value() -> None:
+    agent, module = known(FixedTermination(0.25))
+    loss, _, rollout = module(START, TASK)
+    keep = GAMMA * 0.75
+    assert -loss.item() == pytest.approx(2 * sum(keep**t for t in range(HORIZON)) + keep**HORIZON * VALUE)
+    target = critic_data(agent, rollout, GAMMA, lam=1.0)[1].view(HORIZON, 2)
+    assert target[0].mean().item() == pytest.approx(-loss.item())
+
+
+def lockstep(terminated: list[int], truncated: list[int], fresh: float = 7.0) -> tuple[Agent, Tensor, Tensor]:
+    """A rollout in which environment 1 ends at the given steps and restarts at observation ``fresh``."""
+    calls: list[Tensor] = []
+
+    def step_env(action: Tensor) -> Step:
+        t = len(calls)
+        calls.append(action)
+        ends = [torch.tensor([False, t in steps]) for steps in (terminated, truncated)]
+        observation = torch.tensor([[0.0], [fresh]])
+        return Step(observation, torch.zeros(2), *ends, observation)
+
+    agent, module = known()
+    loss, _, rollout = module(START, TASK, step_env)
+    assert len(calls) == HORIZON
+    return agent, -loss * 2, critic_data(agent, rollout, GAMMA, 1.0)[1].view(HORIZON, 2)
+
+
+OPEN = 1.0 * FULL + GAMMA**HORIZON * VALUE  # environment 0, which never ends
+
+
+def test_lockstep_without_an_end_is_the_plain_rollout() -> None:
+    _, total, target = lockstep([], [])
+    assert total.item() == pytest.approx(4 * FULL + 2 * GAMMA**HORIZON * VALUE)
+    assert target[0].tolist() == pytest.approx([OPEN, OPEN + 2 * FULL])
+
+
+def test_a_termination_closes_the_return_with_nothing_and_restarts() -> None:
+    _, total, target = lockstep(terminated=[1], truncated=[])
+    first = 3 * (1 + GAMMA)
+    second = 7 * (1 + GAMMA) + GAMMA**2 * VALUE
+    assert total.item() == pytest.approx(OPEN + first + second)
+    assert target[:, 1].tolist() == pytest.approx([first, 3.0, second, 7 + GAMMA * VALUE])
+
+
+def test_a_truncation_closes_the_return_with_the_critic() -> None:
+    _, total, target = lockstep(terminated=[], truncated=[0])
+    first = 3 + GAMMA * VALUE
+    second = 7 * (1 + GAMMA + GAMMA**2) + GAMMA**3 * VALUE
+    assert total.item() == pytest.approx(OPEN + first + second)
+    assert target[0, 1].item() == pytest.approx(first)
+
+
+def test_an_environment_that_ends_on_the_last_step_keeps_its_return() -> None:
+    _, ended, _ = lockstep(terminated=[HORIZON - 1], truncated=[])
+    assert ended.item() == pytest.approx(OPEN + 3 * FULL)
+    _, cut, _ = lockstep(terminated=[], truncated=[HORIZON - 1])
+    assert cut.item() == pytest.approx(OPEN + 3 * FULL + GAMMA**HORIZON * VALUE)
+
+
+def test_building_the_graph_leaves_the_other_networks_trainable_and_without_gradient() -> None:
+    agent, module = known()
+    weight = nn.Parameter(torch.ones(()))
+    agent.critic.register_parameter("weight", weight)
+    module(START, TASK)[0].backward()
+    assert weight.requires_grad and weight.grad is None
+    assert list(dict(module.named_parameters())) == ["actor.action"]
