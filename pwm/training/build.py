@@ -61,7 +61,7 @@ def build_agent(config: TrainConfig, env: VectorEnv) -> Agent:
         actor=Actor(state_dim, env.act_dim, config.actor_units, config.actor_init_scale),
         critic=Critic(state_dim, config.critic_units, config.critic_ensemble),
         termination=(
-            TerminationHead(config.latent_dim, config.task_dim, config.critic_units)
+            TerminationHead(config.latent_dim, config.task_dim, config.units[:1])
             if config.termination_head
             else None
         ),
