@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from pwm.envs.base import Step, VectorEnv
 from pwm.envs.multitask import MultiTaskEnv
 from pwm.errors import UserError, choose_from
+
+if TYPE_CHECKING:  # the simulator is imported when an environment is made
+    from pwm.envs.newton.env import NewtonEnv
 
 __all__ = ["ENVS", "MultiTaskEnv", "Step", "VectorEnv", "make", "make_tasks"]
 
@@ -29,7 +32,7 @@ def make(
     seed: int = 0,
     auto_reset: bool = True,
     **options: Any,
-) -> VectorEnv:
+) -> NewtonEnv:
     """``num_envs`` environments ``name`` on ``device``; see the class for its ``options``.
 
     Two calls with the same arguments give environments that behave the same, bit for bit on a CPU.
@@ -51,7 +54,7 @@ def make(
         if option not in env_class.OPTIONS:
             raise choose_from(f"option of env {name}", option, env_class.OPTIONS)
     env = env_class(num_envs, _available(torch.device(device)), seed, auto_reset, **options)
-    return cast(VectorEnv, env)
+    return cast("NewtonEnv", env)
 
 
 def make_tasks(

@@ -56,7 +56,7 @@ class NewtonEnv(ABC):
         self.device = device
         self.obs_dim = self.OBS_DIM
         self.act_dim = self.ACTUATED.stop - self.ACTUATED.start
-        self.tasks = (self.name,)
+        self.tasks: tuple[str, ...] = (self.name,)
         self.task = torch.zeros(num_envs, dtype=torch.int64, device=device)
         self.action_mask = torch.ones(num_envs, self.act_dim, device=device)
         self.episode_length = torch.full((num_envs,), episode_length, device=device)
@@ -81,6 +81,7 @@ class NewtonEnv(ABC):
         self._joint_qd = wp.to_torch(self._state.joint_qd).view(self.num_envs, -1)
         torque = wp.to_torch(self._control.joint_f).view(self.num_envs, -1)
         self._torque = torque[:, self.ACTUATED]
+        wp.synchronize_device(model.device)
 
     def reset(self) -> Tensor:
         """Start a new episode everywhere; returns the observation ``[N, obs_dim]``."""
@@ -189,7 +190,9 @@ class NewtonEnv(ABC):
         """Kernels launched within join the order of torch's own on this device."""
         if self.device.type == "cpu":
             return nullcontext()
-        return wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(self.device)))
+        stream = wp.stream_from_torch(torch.cuda.current_stream(self.device))
+        # Nothing of ours is pending on Warp's own stream, and waiting for it would break graph capture.
+        return wp.ScopedStream(stream, sync_enter=False)
 
     def _to_dflex(self, joint_q: Tensor, joint_qd: Tensor) -> Tensor:
         """``joint_qd`` of Newton's convention in dflex's; they differ for a free root only."""
