@@ -210,6 +210,7 @@ def test_misshapen_actions_are_refused() -> None:
         ),
         ("ant", {"inertia": "wrong"}, "choose one of dflex, true"),
         ("ant", {"episode_length": 0}, "episode_length"),
+        ("ant", {"episode_length": "long"}, "episode_length"),
         ("cartpole", {"num_envs": 0}, "num_envs"),
         ("cartpole", {"device": "mps"}, "choose cpu"),
     ],

@@ -49,8 +49,9 @@ class NewtonEnv(ABC):
     def __init__(
         self, num_envs: int, device: torch.device, seed: int, auto_reset: bool, episode_length: int
     ) -> None:
-        if episode_length < 1:
-            raise UserError(f"episode_length of env {self.NAME} must be at least 1, got {episode_length}")
+        if not isinstance(episode_length, int) or episode_length < 1:
+            required = "must be a whole number of at least 1"
+            raise UserError(f"episode_length of env {self.NAME} {required}, got {episode_length!r}")
         self.name = self.NAME
         self.num_envs = num_envs
         self.device = device
