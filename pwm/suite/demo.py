@@ -6,7 +6,6 @@ stopped, and a finished one only prints its table again.
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from collections import deque
 from pathlib import Path
 from typing import TextIO
 
+from pwm.arguments import Parser
 from pwm.errors import UserError
 from pwm.suite import experiments, logs, peak_r
 from pwm.training.compose import compose
@@ -31,7 +31,7 @@ def run(argv: list[str]) -> int:
     Raises:
         UserError: an override is wrong, or a training failed.
     """
-    parser = argparse.ArgumentParser(prog="pwm suite demo", description=__doc__)
+    parser = Parser(prog="pwm suite demo", description=__doc__)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. seed=1, for every experiment")
     overrides = ["scale=demo", *parser.parse_args(argv).overrides]
     names = experiments.names()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from pwm.arguments import Parser
 from pwm.errors import UserError
 from pwm.suite import experiments, logs
 
@@ -31,7 +31,7 @@ def run(argv: list[str]) -> int:
     Raises:
         UserError: a folder or file given on the command line is missing.
     """
-    parser = argparse.ArgumentParser(prog="pwm peak-r", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="pwm peak-r", description=__doc__, allow_abbrev=False)
     parser.add_argument("--logs", type=Path, metavar="DIR", help="logs train_48M_<experiment>_<job id>.out")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="a run folder, or the folder of run folders")
     parser.add_argument(

@@ -116,3 +116,8 @@ def test_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_missing_path_is_an_error(flag: str) -> None:
     with pytest.raises(UserError, match="'nowhere'"):
         run([flag, "nowhere"])
+
+
+def test_a_wrong_flag_is_one_line() -> None:
+    with pytest.raises(UserError, match="--log-files"):
+        run(["--log-files", "x"])
