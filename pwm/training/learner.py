@@ -92,9 +92,7 @@ class Learner:
                 done.append(metrics | {"v_grad_norm": norm})
         return done
 
-    def _step(
-        self, name: str, loss: Tensor, parameters: Iterable[nn.Parameter], max_norm: float
-    ) -> Tensor:
+    def _step(self, name: str, loss: Tensor, parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)

@@ -42,7 +42,9 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
         self.config, self.accelerator = config, accelerator
-        self.device: torch.device = accelerator.device
+        # accelerate numbers the CPUs of several processes (cpu:0), Warp knows only one.
+        device: torch.device = accelerator.device
+        self.device = torch.device("cpu") if device.type == "cpu" else device
         self.processes, self.rank = accelerator.num_processes, accelerator.process_index
         num_envs = config.num_envs // self.processes
         torch.manual_seed(config.seed)
