@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from pwm.errors import choose_from
+from pwm.errors import UserError, choose_from
 from pwm.nn.activations import group_centered, simnorm
 from pwm.nn.flow import flow_matching_loss
 from pwm.nn.layers import SimNorm, join, mlp
-from pwm.nn.ode import integrate
+from pwm.nn.ode import STEPS, integrate
 
 
 class MLPDynamics(nn.Module):
@@ -50,7 +50,7 @@ class FlowDynamics(nn.Module):
     tau = 0 to 1. Trained by conditional flow matching, so without integrating anything.
 
     Raises:
-        UserError: unknown integrator or head.
+        UserError: unknown integrator or head, or fewer than one substep.
     """
 
     def __init__(
@@ -59,13 +59,17 @@ class FlowDynamics(nn.Module):
         task_dim: int,
         act_dim: int,
         units: Sequence[int],
-        integrator: str,
-        substeps: int,
+        integrator: str | None,
+        substeps: int | None,
         head: str = "group_centered",
     ) -> None:
         super().__init__()
         if head not in HEADS:
             raise choose_from("flow_head", head, HEADS)
+        if integrator not in STEPS:
+            raise choose_from("flow_integrator", integrator, STEPS)
+        if substeps is None or substeps < 1:
+            raise UserError(f"flow_substeps must be at least 1, not {substeps}")
         self.integrator = integrator
         self.substeps = substeps
         self.head = HEADS[head]

@@ -60,8 +60,8 @@ class WorldModel(nn.Module):
                 task_dim,
                 act_dim,
                 units,
-                flow_integrator or "",
-                flow_substeps or 0,
+                flow_integrator,
+                flow_substeps,
                 flow_head or "group_centered",
             )
         else:

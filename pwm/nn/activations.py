@@ -27,8 +27,8 @@ _CHUNK = 1 << 18
 def _mish_with_derivative(x: Tensor) -> tuple[Tensor, Tensor]:
     """``mish(x)`` and ``mish'(x)`` from one sigmoid.
 
-    With ``s = sigmoid(x)`` and ``c = 1 - s``: ``tanh(softplus(x)) = s (1 + c) / (1 + c²)``, and its derivative
-    is ``4 s c² / (1 + c²)²``. Nothing cancels or overflows.
+    With ``s = sigmoid(x)`` and ``c = 1 - s``: ``tanh(softplus(x)) = s (1 + c) / (1 + c²)``, whose
+    derivative is ``4 s c² / (1 + c²)²``. Nothing cancels or overflows.
     """
     y, d = torch.empty_like(x), torch.empty_like(x)
     one = torch.ones((), dtype=x.dtype)
@@ -76,10 +76,18 @@ class Mish(nn.Module):
         return mish(x)
 
 
+def _product(groups: Tensor, matrix: Tensor) -> Tensor:
+    """``groups`` ``[..., g]`` times a symmetric ``[g, g]``, in full precision also under autocast. It is
+    vectorised, as torch's reductions over short groups are not, and leaves nothing to broadcast."""
+    if torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            return linear(groups, matrix)
+    return linear(groups, matrix)
+
+
 def _group_sums(groups: Tensor) -> Tensor:
-    """``[n, g]`` to ``[n, g]``, each row's sum in all its places. As a product with ones it is both vectorised
-    and already broadcast."""
-    return linear(groups, groups.new_ones(groups.shape[-1], groups.shape[-1]))
+    """``[n, g]`` to ``[n, g]``, each row's sum in all its places."""
+    return _product(groups, groups.new_ones(groups.shape[-1], groups.shape[-1]))
 
 
 class _SimNorm(torch.autograd.Function):
@@ -133,4 +141,4 @@ def group_centered(x: Tensor, group: int = GROUP) -> Tensor:
     if x.device.type != "cpu":
         return (groups - groups.mean(-1, keepdim=True)).flatten(-2)
     centering = torch.eye(group, dtype=x.dtype) - 1 / group
-    return linear(groups, centering).flatten(-2)
+    return _product(groups, centering).flatten(-2)

@@ -10,10 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pwm.nn.activations import Mish
+from pwm.nn.linear import linear
 
 
 class EnsembleLinear(nn.Module):
-    """``[members, B, in]`` to ``[members, B, out]``, each member its own: orthogonal weights, bias 0."""
+    """``[members, B, in]``, or ``[B, in]`` for all members alike, to ``[members, B, out]``; orthogonal
+    weights, bias 0."""
 
     def __init__(self, members: int, inputs: int, outputs: int, gain: float) -> None:
         super().__init__()
@@ -23,7 +25,11 @@ class EnsembleLinear(nn.Module):
             nn.init.orthogonal_(weight, gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight.mT)
+        if x.dim() == 3:
+            return torch.baddbmm(self.bias, x, self.weight.mT)
+        members, outputs, _ = self.weight.shape
+        side_by_side = linear(x, self.weight.flatten(0, 1), self.bias.flatten())
+        return side_by_side.unflatten(1, (members, outputs)).transpose(0, 1)
 
 
 class EnsembleLayerNorm(nn.Module):
@@ -43,7 +49,6 @@ class EnsembleMLP(nn.Module):
 
     def __init__(self, members: int, inputs: int, units: Sequence[int], outputs: int) -> None:
         super().__init__()
-        self.members = members
         layers: list[nn.Module] = []
         sizes = [inputs, *units]
         for a, b in itertools.pairwise(sizes):
@@ -52,5 +57,4 @@ class EnsembleMLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.reshape(1, -1, x.shape[-1]).expand(self.members, -1, -1)
-        return self.layers(rows).unflatten(1, x.shape[:-1])
+        return self.layers(x.reshape(-1, x.shape[-1])).unflatten(1, x.shape[:-1])

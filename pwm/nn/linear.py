@@ -26,6 +26,8 @@ def _available() -> bool:
 
 
 _ONEDNN = _available()
+_SMALLEST = 1 << 14
+"""Elements of a result below which the call costs more than the faster product saves."""
 
 
 class _OneDnnLinear(torch.autograd.Function):
@@ -53,14 +55,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x Wᵀ + b``, as :func:`torch.nn.functional.linear`: ``[..., in]`` to ``[..., out]``.
 
     On the CPU torch hands float32 products to MKL, which on AMD processors runs at less than half
-    the speed of oneDNN. Both are exact float32. Everything else (other devices and types, autocast)
-    goes to ``F.linear``.
+    the speed of oneDNN. Both are exact float32. Everything else (other devices and types, autocast,
+    small products) goes to ``F.linear``.
     """
     usable = (
         _ONEDNN
         and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
-        and x.numel() > 0
+        and x.numel() * weight.shape[0] >= _SMALLEST * x.shape[-1]
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
     )

@@ -1,0 +1,157 @@
+"""The two dynamics: what they keep, and that they can be fitted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from pwm.errors import UserError
+from pwm.models.dynamics import Dynamics, FlowDynamics, MLPDynamics
+from pwm.nn.activations import simnorm
+
+LATENT, ACT = 64, 4
+VARIANTS = {"v1": ("heun", 2), "v2": ("heun", 4), "v3": ("euler", 8)}
+HORIZON = 16
+
+
+def flow(variant: str = "v1", head: str = "group_centered", task_dim: int = 0) -> FlowDynamics:
+    integrator, substeps = VARIANTS[variant]
+    return FlowDynamics(LATENT, task_dim, ACT, [128, 128], integrator, substeps, head)
+
+
+def group_sums(z: Tensor) -> Tensor:
+    return z.unflatten(-1, (-1, 8)).sum(-1)
+
+
+def imagined(dynamics: FlowDynamics) -> Tensor:
+    torch.manual_seed(0)
+    z = simnorm(torch.randn(32, LATENT))
+    with torch.no_grad():
+        for _ in range(HORIZON):
+            z = dynamics.step(z, None, torch.rand(32, ACT) * 2 - 1)
+    return z
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_group_sums_stay_one(variant: str) -> None:
+    z = imagined(flow(variant))
+    assert (group_sums(z) - 1).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_simnorm_head_leaves_the_simplex(variant: str) -> None:
+    """Trap 2 of the specification: after H steps its group sums are H + 1."""
+    z = imagined(flow(variant, head="simnorm"))
+    torch.testing.assert_close(group_sums(z), torch.full((32, LATENT // 8), HORIZON + 1.0))
+
+
+def test_velocity_can_be_negative() -> None:
+    z, a = simnorm(torch.randn(32, LATENT)), torch.randn(32, ACT)
+    velocity = flow().velocity(z, None, a, 0.3)
+    assert velocity.min() < 0
+    assert group_sums(velocity).abs().max() < 1e-5
+    assert flow(head="simnorm").velocity(z, None, a, 0.3).min() >= 0
+
+
+def test_velocity_depends_on_every_input() -> None:
+    e = torch.randn(5, 3, requires_grad=True)
+    z, a = torch.rand(5, LATENT, requires_grad=True), torch.rand(5, ACT, requires_grad=True)
+    tau = torch.rand(5, 1, requires_grad=True)
+    velocity = flow(task_dim=3).velocity(z, e, a, tau)
+    for gradient in torch.autograd.grad(velocity.square().sum(), (z, e, a, tau)):
+        assert gradient.abs().sum(-1).min() > 0
+
+
+def test_more_substeps_approach_one_solution() -> None:
+    """All variants integrate the same field: with equal weights they agree ever more closely."""
+    torch.manual_seed(0)
+    z, a = simnorm(torch.randn(8, LATENT)), torch.randn(8, ACT)
+    dynamics = flow()
+
+    def step(integrator: str, substeps: int) -> Tensor:
+        dynamics.integrator, dynamics.substeps = integrator, substeps
+        return dynamics.step(z, None, a).detach()
+
+    reference = step("heun", 64)
+    errors = [(step(*VARIANTS[v]) - reference).norm().item() for v in ("v1", "v2")]
+    assert errors[1] < errors[0] / 2
+    assert (step("euler", 64) - reference).norm() < (step("euler", 8) - reference).norm() / 4
+
+
+@pytest.mark.parametrize("name", ["mlp", "v1"])
+def test_shapes_and_time_dimension(name: str) -> None:
+    dynamics: Dynamics = MLPDynamics(LATENT, 0, ACT, [32]) if name == "mlp" else flow(name)
+    z, a = simnorm(torch.randn(3, 5, LATENT)), torch.randn(3, 5, ACT)
+    after = dynamics.step(z, None, a)
+    assert after.shape == z.shape
+    torch.testing.assert_close(after[1], dynamics.step(z[1], None, a[1]))
+    assert dynamics.loss(z, None, a, after).shape == (3, 5)
+
+
+def test_mlp_loss_uses_the_prediction_it_is_given() -> None:
+    dynamics = MLPDynamics(LATENT, 0, ACT, [32])
+    z, target, a = simnorm(torch.randn(5, LATENT)), simnorm(torch.randn(5, LATENT)), torch.randn(5, ACT)
+    after = dynamics.step(z, None, a)
+    loss = dynamics.loss(z, None, a, target)
+    torch.testing.assert_close(loss, (after - target).square().mean(-1))
+    torch.testing.assert_close(dynamics.loss(z, None, a, target, predicted=after), loss)
+    assert dynamics.loss(z, None, a, target, predicted=target).max() == 0
+
+
+def test_loss_draws_tau_from_the_global_random_state() -> None:
+    dynamics = flow()
+    z, target, a = simnorm(torch.randn(5, LATENT)), simnorm(torch.randn(5, LATENT)), torch.randn(5, ACT)
+    losses = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        losses.append(dynamics.loss(z, None, a, target))
+    assert torch.equal(losses[0], losses[1])
+    assert not torch.equal(losses[0], losses[2])
+
+
+def fit(dynamics: Dynamics, steps: int = 500) -> float:
+    """Loss on one fixed batch after the fit over that before."""
+    torch.manual_seed(0)
+    z, target = simnorm(3 * torch.randn(16, LATENT)), simnorm(3 * torch.randn(16, LATENT))
+    a = torch.rand(16, ACT) * 2 - 1
+
+    def measured() -> float:
+        torch.manual_seed(7)
+        with torch.no_grad():
+            return float(torch.stack([dynamics.loss(z, None, a, target).mean() for _ in range(16)]).mean())
+
+    before = measured()
+    optimizer = torch.optim.Adam(dynamics.parameters(), 3e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        dynamics.loss(z, None, a, target).mean().backward()
+        optimizer.step()
+        schedule.step()
+    return measured() / before
+
+
+def test_mlp_fits_one_batch() -> None:
+    torch.manual_seed(0)
+    assert fit(MLPDynamics(LATENT, 0, ACT, [128, 128])) < 0.01
+
+
+def test_flow_fits_one_batch() -> None:
+    """With tau drawn afresh at every update; judged on other draws."""
+    torch.manual_seed(0)
+    assert fit(FlowDynamics(LATENT, 0, ACT, [128, 128], "heun", 2)) < 0.01
+
+
+def test_simnorm_head_does_not_fit_one_batch() -> None:
+    torch.manual_seed(0)
+    assert fit(FlowDynamics(LATENT, 0, ACT, [128, 128], "heun", 2, "simnorm"), steps=200) > 0.2
+
+
+def test_unknown_names_list_the_choices() -> None:
+    with pytest.raises(UserError, match="flow_head 'softmax'.*group_centered, simnorm"):
+        FlowDynamics(LATENT, 0, ACT, [32], "euler", 1, "softmax")
+    with pytest.raises(UserError, match="flow_integrator 'rk4'.*euler, heun"):
+        FlowDynamics(LATENT, 0, ACT, [32], "rk4", 1)
+    with pytest.raises(UserError, match="at least 1, not 0"):
+        FlowDynamics(LATENT, 0, ACT, [32], "euler", 0)
