@@ -73,7 +73,9 @@ class FlowDynamics(nn.Module):
         self.integrator = integrator
         self.substeps = substeps
         self.head = HEADS[head]
-        self.net = mlp(latent_dim + task_dim + act_dim + 1, units, latent_dim)
+        # Zero output weights: at first z' = z, which a random velocity, many times larger than the difference
+        # of two latents, would carry far from the simplex within one horizon.
+        self.net = mlp(latent_dim + task_dim + act_dim + 1, units, latent_dim, zero_output=True)
 
     def velocity(self, z: Tensor, e: Tensor | None, a: Tensor, tau: Tensor | float) -> Tensor:
         """``dz/dtau`` ``[..., latent_dim]`` at ``z``; ``tau`` is ``[..., 1]`` or one number for all."""

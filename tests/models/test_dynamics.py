@@ -16,8 +16,11 @@ HORIZON = 16
 
 
 def flow(variant: str = "v1", head: str = "group_centered", task_dim: int = 0) -> FlowDynamics:
+    """With output weights as after some training; at first they are zero."""
     integrator, substeps = VARIANTS[variant]
-    return FlowDynamics(LATENT, task_dim, ACT, [128, 128], integrator, substeps, head)
+    dynamics = FlowDynamics(LATENT, task_dim, ACT, [128, 128], integrator, substeps, head)
+    torch.nn.init.normal_(dynamics.get_parameter("net.2.weight"), std=0.03)
+    return dynamics
 
 
 def group_sums(z: Tensor) -> Tensor:
@@ -44,6 +47,13 @@ def test_simnorm_head_leaves_the_simplex(variant: str) -> None:
     """Trap 2 of the specification: after H steps its group sums are H + 1."""
     z = imagined(flow(variant, head="simnorm"))
     torch.testing.assert_close(group_sums(z), torch.full((32, LATENT // 8), HORIZON + 1.0))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_untrained_flow_stands_still(variant: str) -> None:
+    z = simnorm(torch.randn(32, LATENT))
+    dynamics = FlowDynamics(LATENT, 0, ACT, [128, 128], *VARIANTS[variant])
+    assert torch.equal(dynamics.step(z, None, torch.randn(32, ACT)), z)
 
 
 def test_velocity_can_be_negative() -> None:

@@ -19,7 +19,10 @@ VARIANTS: dict[str, tuple[Any, ...]] = {"mlp": (), "flow": ("heun", 2, "group_ce
 def build(variant: str = "mlp", task_dim: int = 0) -> WorldModel:
     torch.manual_seed(0)
     dynamics = "mlp" if variant == "mlp" else "flow"
-    return WorldModel(OBS, ACT, task_dim, TASKS, [32], [48, 48], LATENT, dynamics, *VARIANTS[variant])
+    model = WorldModel(OBS, ACT, task_dim, TASKS, [32], [48, 48], LATENT, dynamics, *VARIANTS[variant])
+    if variant == "flow":  # zero at first
+        torch.nn.init.normal_(model.get_parameter("dynamics.net.2.weight"), std=0.03)
+    return model
 
 
 def batch(*lead: int) -> tuple[Tensor, Tensor]:
