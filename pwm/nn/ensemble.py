@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pwm.nn.activations import Mish
-from pwm.nn.linear import linear
+from pwm.nn.linear import batched_linear, linear
 
 
 class EnsembleLinear(nn.Module):
@@ -26,7 +26,7 @@ class EnsembleLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 3:
-            return torch.baddbmm(self.bias, x, self.weight.mT)
+            return batched_linear(x, self.weight, self.bias)
         members, outputs, _ = self.weight.shape
         side_by_side = linear(x, self.weight.flatten(0, 1), self.bias.flatten())
         return side_by_side.unflatten(1, (members, outputs)).transpose(0, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -119,6 +121,19 @@ def test_ensemble_is_its_members_one_by_one() -> None:
             h = F.mish(F.linear(h, p[i][m], p[i + 1][m, 0]))
             h = F.layer_norm(h, h.shape[-1:], p[i + 2][m, 0], p[i + 3][m, 0])
         torch.testing.assert_close(values[m], F.linear(h, p[8][m], p[9][m, 0]))
+
+
+def test_ensemble_in_single_precision_and_at_size() -> None:
+    """Value and gradients against the same ensemble in double, where other kernels run."""
+    torch.manual_seed(0)
+    ensemble = EnsembleMLP(3, 64, [200, 100], 1)
+    exact = copy.deepcopy(ensemble).double()
+    x = torch.randn(300, 64)
+    values, expected = ensemble(x), exact(x.double())
+    torch.testing.assert_close(values, expected.float(), rtol=1e-4, atol=1e-5)
+    ours = gradients(values, list(ensemble.parameters()))
+    for gradient, reference in zip(ours, gradients(expected, list(exact.parameters())), strict=True):
+        torch.testing.assert_close(gradient, reference.float(), rtol=1e-3, atol=1e-3)
 
 
 def test_ensemble_starts_orthogonal_and_with_different_members() -> None:
