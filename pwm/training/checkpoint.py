@@ -73,7 +73,7 @@ class Checkpoints:
             _remove(*self.folder.glob("*.tmp"), *half)
             raise UserError(
                 f"cannot save the checkpoint of epoch {epoch} in {self.folder}: {error.strerror or error}; "
-                f"{self._kept()}; make room and run the same command again"
+                f"{self.kept()}; make room and run the same command again"
             ) from error
 
     def load_latest(self, replay: bool = True) -> tuple[dict[str, Any], int] | None:
@@ -126,7 +126,8 @@ class Checkpoints:
     def _replay(self, epoch: int) -> Path:
         return self.folder / f"replay-{epoch}.pt"
 
-    def _kept(self) -> str:
+    def kept(self) -> str:
+        """Which checkpoint there is to go back to, in words."""
         epochs = self.epochs()
         return f"the checkpoint of epoch {epochs[-1]} is kept" if epochs else "there is no earlier checkpoint"
 
@@ -141,7 +142,7 @@ class Checkpoints:
         finite = {name: tensor.detach().isfinite().all().cpu() for name, tensor in tensors.items()}
         wrong = [name for name, good in finite.items() if not good]
         if wrong:
-            raise UserError(f"{wrong[0]} is not finite after epoch {epoch}: not saved; {self._kept()}")
+            raise UserError(f"{wrong[0]} is not finite after epoch {epoch}: not saved; {self.kept()}")
 
     def _write(self, path: Path, content: Any) -> None:
         temporary = path.with_name(f"{path.name}.tmp")

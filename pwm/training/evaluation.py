@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from pwm.algorithms.agent import Agent
 from pwm.envs.base import VectorEnv
+from pwm.training.signals import Dropped
 
 EVALUATION_SEED = 1_000_003
 """Added to a run's seed, so that evaluation starts where no training episode does."""
@@ -38,8 +40,12 @@ class Evaluator:
         self._start: dict[str, Any] = env.state_dict()
 
     @torch.no_grad()
-    def __call__(self, agent: Agent) -> Evaluation:
-        """One deterministic episode of every environment."""
+    def __call__(self, agent: Agent, stop: Callable[[], bool] = lambda: False) -> Evaluation:
+        """One deterministic episode of every environment.
+
+        Raises:
+            Dropped: ``stop()``, asked at every step, said to give up.
+        """
         env = self.env
         env.load_state_dict(self._start)
         observation = env.reset()
@@ -47,6 +53,8 @@ class Evaluator:
         returns = torch.zeros(env.num_envs, dtype=torch.float64, device=env.device)
         length, velocity = torch.zeros_like(returns), torch.zeros_like(returns)
         for step_index in range(1, int(env.episode_length.max()) + 1):
+            if stop():
+                raise Dropped
             step = env.step(agent.act(observation, env.task, deterministic=True))
             returns += torch.where(running, step.reward, 0)
             velocity += torch.where(running, env.forward_velocity(step.final_observation), 0)

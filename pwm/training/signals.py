@@ -10,6 +10,10 @@ STOPPED = 75
 """Exit code of a run that was asked to stop and saved where it was (EX_TEMPFAIL: start it again)."""
 
 
+class Dropped(Exception):
+    """Work was given up in the middle because a stop was asked for."""
+
+
 class StopRequest:
     """True once one of :data:`STOP_SIGNALS` arrived. A second Ctrl-C interrupts at once."""
 

@@ -43,3 +43,26 @@ class PhaseTimer:
             total = {n: sum(b - a for a, b in m) for n, m in self._marks.items()}
         self._marks.clear()
         return total
+
+
+class Clock:
+    """Seconds that a run has trained, over all its starts, and how fast it goes."""
+
+    def __init__(self) -> None:
+        self._seconds, self._read_at, self._env_steps = 0.0, time.monotonic(), 0
+
+    def read(self, env_steps: int) -> dict[str, float]:
+        """``seconds`` of the run, and ``fps``: environment steps per second since the last reading."""
+        now = time.monotonic()
+        elapsed, steps = now - self._read_at, env_steps - self._env_steps
+        self._seconds, self._read_at, self._env_steps = self._seconds + elapsed, now, env_steps
+        return {"seconds": self._seconds, "fps": steps / max(elapsed, 1e-9)}
+
+    def state_dict(self) -> dict[str, float]:
+        """What was read last."""
+        return {"seconds": self._seconds, "env_steps": self._env_steps}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on from there, now."""
+        self._seconds, self._read_at = float(state["seconds"]), time.monotonic()
+        self._env_steps = int(state["env_steps"])

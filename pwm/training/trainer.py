@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from pwm.training.config import TrainConfig
 from pwm.training.episodes import WINDOW, EpisodeStats
 from pwm.training.learner import Learner
 from pwm.training.progress import Progress
+from pwm.training.signals import Dropped
 from pwm.training.timing import PhaseTimer
 
 
@@ -75,11 +76,16 @@ class Trainer:
         """Whether the run has all its epochs."""
         return self.epoch >= self.config.max_epochs
 
-    def run_epoch(self) -> None:
-        """Collect ``horizon`` steps and, once an episode has finished, learn."""
+    def run_epoch(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Collect ``horizon`` steps and, once an episode has finished, learn.
+
+        Raises:
+            Dropped: ``stop()``, asked before every world-model update, said so. The trainer is then
+                between two epochs and of no more use.
+        """
         config = self.config
         self.learner.set_epoch(self.epoch)
-        learn = self.trained_epochs > 0 or self._can_learn()
+        learn = self.trained_epochs > 0 or self.can_learn()
         act = learn and self.trained_epochs >= config.actor_start_epoch
         if act and config.collection == "lockstep":
             with self.timer.phase("actor"):
@@ -95,15 +101,17 @@ class Trainer:
         if learn:
             with self.timer.phase("world_model"):
                 for _ in range(self._model_updates()):
+                    if stop():
+                        raise Dropped
                     batch = self.replay.sample(config.wm_batch_size // self.processes)
                     self.progress.add(self.learner.update_world_model(batch))
         self.epoch += 1
         self.trained_epochs += learn
         self.progress.end_epoch(self.epoch)
 
-    def _can_learn(self) -> bool:
-        """Whether every process has a finished episode and a slice to learn from. The one thing that
-        waits for the device inside an epoch, and only until learning starts."""
+    def can_learn(self) -> bool:
+        """Whether every process has a finished episode and a slice to learn from. Waits for the device,
+        so it is asked only until learning starts."""
         ready = self.episodes.count.sum().clamp(max=1) * min(1, self.replay.num_slices())
         return int(sum_over_processes(ready)) == self.processes
 

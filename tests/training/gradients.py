@@ -1,6 +1,6 @@
 """Run by test_distributed: the gradients of the three losses on this process's share of one batch.
 
-    python gradients.py <file for the gradients>
+python gradients.py <file for the gradients>
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ SIZE, HORIZON = 32, 4
 
 def main(path: str) -> None:
     config = compose(
-        "alg=mt_flow_v1 size=tiny num_envs=16 wm_batch_size=32 horizon=4 replay_capacity=1000 "
-        "wm_loss=mixture tasks=[ant,cartpole]".split()
+        [
+            *("alg=mt_flow_v1", "tasks=[ant,cartpole]", "size=tiny", "wm_loss=mixture"),
+            *("num_envs=16", "wm_batch_size=32", "horizon=4", "replay_capacity=1000"),
+        ]
     )
     accelerator = make_accelerator(config)
     trainer = Trainer(config, accelerator)
     # The same noise for every row, so that a row's share does not depend on who draws it.
-    torch.randn_like = torch.zeros_like
-    torch.rand = lambda *shape, **kwargs: torch.full(shape, 0.3)  # type: ignore[assignment]
+    setattr(torch, "randn_like", torch.zeros_like)  # noqa: B010
+    setattr(torch, "rand", lambda *shape, **kwargs: torch.full(shape, 0.3))  # noqa: B010
     generator = torch.Generator().manual_seed(5)
     obs_dim, act_dim = trainer.env.obs_dim, trainer.env.act_dim
     whole = Batch(
@@ -37,13 +39,15 @@ def main(path: str) -> None:
     )
     share = SIZE // accelerator.num_processes
     mine = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
-    batch = Batch(*(x[:, mine] for x in whole[:4]), task=whole.task[mine])
+    observation, action, reward, terminated = (x[:, mine] for x in whole[:4])
+    batch = Batch(observation, action, reward, terminated, whole.task[mine])
     learner, agent = trainer.learner, trainer.agent
     agent.observe(batch.observation[0], batch.reward[0], batch.task)
     learner.config.wm_grad_norm = learner.config.actor_grad_norm = 1e9
     learner.config.critic_grad_norm = 1e9
     learner.config.critic_passes = learner.config.critic_batches = 1
-    torch.nn.init.normal_(agent.world_model.reward_head[-1].weight, generator=generator)
+    *_, last = agent.world_model.reward_head.parameters()
+    torch.nn.init.normal_(last, generator=generator)  # else it would be 0 and so would its gradient
     learner.update_world_model(batch)
     _, rollout = learner.update_actor(batch.observation[0], batch.task)
     learner.update_critic(rollout)

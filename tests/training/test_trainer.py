@@ -14,9 +14,9 @@ from pwm.training.progress import NotFinite
 from pwm.training.trainer import Trainer, make_accelerator
 
 TINY = (
-    "size=tiny num_envs=8 wm_batch_size=16 wm_updates=2 wm_first_updates=4 critic_passes=1 horizon=4 "
-    "replay_capacity=4000 env.options.episode_length=6"
-).split()
+    *("size=tiny", "num_envs=8", "wm_batch_size=16", "wm_updates=2", "wm_first_updates=4"),
+    *("critic_passes=1", "horizon=4", "replay_capacity=4000", "env.options.episode_length=6"),
+)
 
 
 def small(*overrides: str) -> TrainConfig:
@@ -56,7 +56,9 @@ def test_every_network_learns(alg: str, collection: str) -> None:
     start = weights(t)
     for _ in range(5):
         t.run_epoch()
-    expected = {"world_model", "actor", "critic"} | ({"termination"} if collection == "closed_loop" else set())
+    expected = {"world_model", "actor", "critic"} | (
+        {"termination"} if collection == "closed_loop" else set()
+    )
     assert changed(start, weights(t)) == expected
     metrics = t.read_metrics()
     assert metrics["epoch"] == 5 and metrics["env_steps"] == 5 * 32
