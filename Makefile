@@ -23,7 +23,12 @@ NVIDIA := $(shell command -v nvidia-smi || ls /proc/driver/nvidia/version 2>/dev
 PIP = $(RUN) -m pip install --disable-pip-version-check $(if $(MAKE_TERMOUT),,--quiet)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test lint bench peak-r lock
+# CLUSTER, SEEDS and DRY_RUN go to the commands below as they are, whatever they hold.
+export CLUSTER SEEDS
+ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
+SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(DRY_RUN),--dry-run)
+
+.PHONY: help demo test lint bench peak-r lock jobs submit status
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -42,6 +47,18 @@ bench: $(STAMP) ## measure simulation, updates and whole epochs (ARGS='alg=st_fl
 
 peak-r: $(STAMP) ## the highest R of every experiment (LOGS=dir RUNS=dir for other places than logs/ and runs/)
 	@$(RUN) -m pwm peak-r $(if $(LOGS),--logs '$(LOGS)') $(if $(RUNS),--runs '$(RUNS)') $(ARGS)
+
+jobs: $(STAMP) ## render the eight batch scripts (CLUSTER=name for another than pace_l40s)
+	@$(RUN) -m pwm suite jobs $(ON_CLUSTER) $(ARGS)
+
+submit: $(STAMP) ## submit all eight; submit-mt, submit-st or submit-<name> some (SEEDS=0,1,2 DRY_RUN=1 CLUSTER=name)
+	@$(SUBMIT) all $(ARGS)
+
+submit-%: $(STAMP)
+	@$(SUBMIT) '$*' $(ARGS)
+
+status: $(STAMP) ## jobs and progress of every run in one table (WATCH=1 keeps it up to date)
+	@$(RUN) -m pwm suite status $(ON_CLUSTER) $(if $(WATCH),--watch 10) $(ARGS)
 
 # The CUDA build of torch pins its nvidia-*, cuda-* and triton packages itself, and the CPU build has none of
 # them: left out, one lock file serves both. Interpreters that pyproject.toml excludes are left out too.

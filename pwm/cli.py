@@ -31,10 +31,15 @@ COMMANDS = {
     "eval": Command("pwm.training.evaluate", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
     "bench": Command("pwm.training.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
     "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
-    "suite": Command("pwm.cli", "suite", "all experiments: pwm suite demo"),
+    "suite": Command("pwm.cli", "suite", "all experiments: pwm suite demo|jobs|submit|status|logs|cancel"),
 }
 SUITE = {
     "demo": Command("pwm.suite.demo", "run", "train all eight at demo scale"),
+    "jobs": Command("pwm.suite.jobs", "run", "render the eight batch scripts"),
+    "submit": Command("pwm.suite.submit", "run", "submit jobs: pwm suite submit mt_flow_v2 | st | mt | all"),
+    "status": Command("pwm.suite.status", "run", "jobs and progress in one table"),
+    "logs": Command("pwm.suite.follow", "run", "the newest log: pwm suite logs mt_flow_v2 -f"),
+    "cancel": Command("pwm.suite.submit", "cancel", "cancel jobs, named as for submit"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def table(sources: list[logs.Source]) -> str:
     suite = experiments.names()
     others = sorted(set(by_experiment) - set(suite))
     rows = [_newest(name, by_experiment[name]) for name in (*suite, *others) if name in by_experiment]
-    lines = _aligned([HEADER, *map(_cells, rows)]) if rows else []
+    lines = aligned([HEADER, *map(_cells, rows)], (0, len(HEADER) - 1)) if rows else []
     missing = [name for name in suite if name not in by_experiment]
     if missing:
         lines.append(f"No log: {', '.join(missing)}")
@@ -99,10 +100,9 @@ def _number(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """Columns of equal width: names on the left, numbers on the right."""
+def aligned(rows: list[tuple[str, ...]], left: Collection[int]) -> list[str]:
+    """Columns of equal width: those numbered in ``left`` on the left, the others, numbers, on the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = (0, len(widths) - 1)
     return [
         "  ".join(
             cell.ljust(width) if index in left else cell.rjust(width)

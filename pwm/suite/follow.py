@@ -1,0 +1,81 @@
+"""``pwm suite logs``: the newest log of an experiment, and what is added to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pwm.arguments import Parser
+from pwm.errors import UserError
+from pwm.suite import cluster_config, experiments, records, submit
+from pwm.suite.logs import LOG_NAME
+
+POLL_S = 1.0
+TAIL_BYTES = 1 << 16
+
+
+def run(argv: list[str]) -> int:
+    """Print the last lines of the newest log; with ``-f`` go on printing, from a newer log once there is one.
+
+    Raises:
+        UserError: there is no such experiment, or no log of it.
+    """
+    parser = Parser(prog="pwm suite logs", description="Show the newest log of an experiment.")
+    parser.add_argument("name", help="the experiment")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
+    parser.add_argument("-n", "--lines", type=int, default=20, help="how many of the last lines (20)")
+    parser.add_argument("--err", action="store_true", help="what went to stderr")
+    parser.add_argument("--seed", type=int, help="of this seed's jobs only")
+    cluster_config.add_argument(parser)
+    args = parser.parse_args(argv)
+    (name,) = experiments.select([args.name])[:1]
+    cluster = cluster_config.load(args.cluster)
+    folder, suffix = Path(cluster.logs), ".err" if args.err else ".out"
+    jobs = None if args.seed is None else records.ids(submit.run_folder(cluster.runs, name, args.seed))
+    path = newest(folder, name, suffix, jobs)
+    if path is None:
+        raise UserError(f"no log of {name} in {folder}; `pwm suite status` shows whether its job has started")
+    offset = _show_end(path, args.lines)
+    while args.follow:
+        time.sleep(POLL_S)
+        for chunk in _added(path, offset):
+            offset += len(chunk)
+            print(chunk.decode(errors="replace"), end="", flush=True)
+        following = newest(folder, name, suffix, jobs)
+        if following not in (None, path):
+            path, offset = following, 0
+            print(f"==> {path} <==", flush=True)
+    return 0
+
+
+def newest(folder: Path, name: str, suffix: str = ".out", jobs: list[str] | None = None) -> Path | None:
+    """The log of the experiment ``name`` that changed last, of the jobs ``jobs`` where they are given."""
+    found = []
+    for path in folder.glob(f"*{suffix}"):
+        named = LOG_NAME.fullmatch(f"{path.stem}.out")
+        if named and named["experiment"] == name and (jobs is None or path.stem.endswith(tuple(_ends(jobs)))):
+            found.append((path.stat().st_mtime, int(named["job"]), path))
+    return max(found)[2] if found else None
+
+
+def _ends(jobs: list[str]) -> list[str]:
+    return [f"_{job}" for job in jobs]
+
+
+def _show_end(path: Path, lines: int) -> int:
+    """Print the last ``lines`` of ``path``; returns where it ended."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - TAIL_BYTES))
+        text = file.read(TAIL_BYTES).decode(errors="replace")
+    print(f"==> {path} <==")
+    print("".join(text.splitlines(keepends=True)[-lines:] if lines > 0 else []), end="", flush=True)
+    return size
+
+
+def _added(path: Path, offset: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        while chunk := file.read(TAIL_BYTES):
+            yield chunk

@@ -1,0 +1,54 @@
+"""The jobs of a run: one line each time one is submitted or starts, in the run folder's file ``jobs``.
+
+The batch script writes to it too (see :mod:`pwm.suite.jobs`), so a job that was submitted by hand is known
+as soon as it starts. A line is the job's id and what it did: ``2314143_0 submitted to pace_l40s``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pwm.errors import UserError
+
+NAME = "jobs"
+
+
+def add(run: Path, job: str, event: str) -> None:
+    """Record that ``job`` did ``event`` in the run folder ``run``, which is created."""
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / NAME).open("a", encoding="utf-8") as file:
+        file.write(f"{job} {event}\n")
+
+
+def ids(run: Path) -> list[str]:
+    """The jobs of the run folder ``run``, the oldest first, each once."""
+    try:
+        lines = (run / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
+
+
+@contextmanager
+def exclusive(runs: Path) -> Iterator[None]:
+    """Only one process at a time submits into ``runs``.
+
+    Raises:
+        UserError: another one does, or the folder cannot be written.
+    """
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        lock = open(runs / ".submit.lock", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {runs}: {error.strerror}; mend runs in the cluster config"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another `pwm suite submit` is at work in {runs}; wait for it") from None
+        yield

@@ -1,0 +1,149 @@
+"""``pwm suite status``: every run of the suite in one table: its job, and how far it is."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pwm.arguments import Parser
+from pwm.suite import cluster_config, experiments, records, slurm, submit
+from pwm.suite.peak_r import aligned
+from pwm.training import metrics
+from pwm.training.compose import choices
+from pwm.training.run_folder import RunFolder
+
+HEADER = (
+    "experiment", "seed", "job", "state", "elapsed/limit", "epoch", "R", "peak R", "age", "ETA", "reason"
+)  # fmt: skip
+LEFT = (0, 2, 3, 10)
+RECENT = 50  # rows whose pace the ETA assumes
+CLEAR = "\x1b[H\x1b[2J"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, read from its metrics."""
+
+    epoch: int
+    epochs: int
+    R: float
+    peak: float
+    age: float  # seconds since the last row
+    left: float  # seconds until the last epoch at the present pace; nan where that is unknown
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done."""
+        return self.epoch >= self.epochs
+
+
+def run(argv: list[str]) -> int:
+    """Print the table once, or with ``--watch`` again and again."""
+    parser = Parser(prog="pwm suite status", description=__doc__)
+    cluster_config.add_argument(parser)
+    parser.add_argument("--watch", type=float, metavar="SECONDS", help="print it again every SECONDS")
+    args = parser.parse_args(argv)
+    runs = Path(cluster_config.load(args.cluster).runs)
+    while True:
+        text = table(runs)
+        print(f"{CLEAR}{text}" if args.watch else text, flush=True)
+        if not args.watch:
+            return 0
+        time.sleep(max(1.0, args.watch))
+
+
+def table(runs: Path) -> str:
+    """The run folders in ``runs``, one line each; what Slurm says of them where it answers."""
+    names = experiments.names()
+    names += [name for name in choices("alg") if name not in names]
+    folders = submit.run_folders(runs, names)
+    if not folders:
+        return f"no runs in {runs}; `make submit` submits the suite"
+    recorded = {key: records.ids(folder) for key, folder in folders.items()}
+    note, known = "", {}
+    try:
+        known = slurm.jobs()
+        missing = [ids[-1] for ids in recorded.values() if ids and not any(job in known for job in ids)]
+        known |= slurm.ended(missing)
+    except slurm.SlurmError as error:
+        note = f"\nSlurm does not answer: {error}"
+    rows = [_cells(key, folder, recorded[key], known, not note) for key, folder in folders.items()]
+    return "\n".join(aligned([HEADER, *rows], LEFT)) + note
+
+
+def progress(folder: RunFolder) -> Progress | None:
+    """How far the run in ``folder`` is; None before its first row of metrics."""
+    rows = metrics.read_metrics(folder.metrics)
+    if not rows:
+        return None
+    returns = [_number(row.get("R")) for row in rows]
+    finite = [value for value in returns if math.isfinite(value)]
+    last, before = rows[-1], rows[-min(len(rows), RECENT)]
+    epochs = last.get("max_epochs") or last["epoch"]
+    done = last["epoch"] - before["epoch"]
+    seconds = _number(last.get("seconds")) - _number(before.get("seconds"))
+    return Progress(
+        epoch=last["epoch"],
+        epochs=epochs,
+        R=returns[-1],
+        peak=max(finite, default=math.nan),
+        age=max(0.0, time.time() - folder.metrics.stat().st_mtime),
+        left=(epochs - last["epoch"]) * seconds / done if done > 0 else math.nan,
+    )
+
+
+def duration(seconds: float) -> str:
+    """``seconds`` in the two largest of its units: ``3d 4h``, ``12m 5s``, ``40s``; ``-`` for nan."""
+    if not math.isfinite(seconds):
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [
+        f"{value}{unit}" for value, unit in ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s")) if value
+    ]
+    return " ".join(parts[:2]) or "0s"
+
+
+def _cells(
+    key: tuple[str, int], path: Path, ids: list[str], known: dict[str, slurm.Job], answered: bool
+) -> tuple[str, ...]:
+    job = _job(ids, known)
+    now = progress(RunFolder(path))
+    running = job is not None and job.state == "RUNNING"
+    return (
+        key[0],
+        str(key[1]),
+        job.id if job else ids[-1] if ids else "-",
+        _state(job, ids, now, answered),
+        f"{job.elapsed or '-'}/{job.limit or '-'}" if job else "-",
+        f"{now.epoch}/{now.epochs}" if now else "-",
+        f"{now.R:.2f}" if now else "-",
+        f"{now.peak:.2f}" if now else "-",
+        duration(now.age) if now else "-",
+        duration(now.left) if now and running and not now.finished else "-",
+        job.reason if job and job.reason not in ("", "None") else "",
+    )
+
+
+def _job(ids: list[str], known: dict[str, slurm.Job]) -> slurm.Job | None:
+    """The newest job that is live, or else the newest that is known."""
+    found = [known[job] for job in reversed(ids) if job in known]
+    return next((job for job in found if job.live), found[0] if found else None)
+
+
+def _state(job: slurm.Job | None, ids: list[str], now: Progress | None, answered: bool) -> str:
+    if job is not None:
+        return f"{job.state} (restart {job.restarts})" if job.restarts else job.state
+    if now is not None and now.finished:
+        return "FINISHED"
+    if not ids:
+        return "no job"
+    return "UNKNOWN" if answered else "?"
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan

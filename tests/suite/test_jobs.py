@@ -1,0 +1,253 @@
+"""The batch scripts: their text, and what they do when they run (with stand-ins for Slurm and Apptainer)."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pwm.errors import UserError
+from pwm.suite import cluster_config, experiments, jobs
+from pwm.suite.cluster_config import Cluster
+from pwm.training.compose import compose
+from tests.suite.slurm import FakeSlurm, cluster_yaml, install, shellcheck
+
+ROOT = Path(__file__).resolve().parents[2]
+APPTAINER = """#!/bin/bash
+printf '%s\\n' "$@" > {folder}/arguments
+run=$(sed -n 's/^run=//p' {folder}/arguments)
+{body}
+"""
+
+
+def render(cluster: Cluster, name: str = "mt_flow_v2") -> str:
+    return jobs.render(compose([f"alg={name}"]), cluster)
+
+
+def cluster(folder: Path, **changes: str) -> Cluster:
+    path = folder / "mine.yaml"
+    path.write_text(cluster_yaml(**changes))
+    return cluster_config.load(str(path))
+
+
+def test_the_committed_scripts_are_the_rendered_ones() -> None:
+    default = cluster_config.load()
+    names = experiments.names()
+    assert len(names) == 8
+    paths = {ROOT / jobs.script_path(compose([f"alg={name}"]), default): name for name in names}
+    assert set(paths) == set((ROOT / "jobs").glob("*.sbatch"))
+    for path, name in paths.items():
+        assert path.read_text() == render(default, name), f"{path.name} is stale: make jobs"
+
+
+def test_what_the_recommended_experiment_asks_for() -> None:
+    lines = [line for line in render(cluster_config.load()).splitlines() if line.startswith("#SBATCH")]
+    assert lines == [
+        "#SBATCH --account='gts-agarg35-ideas_l40s'",
+        "#SBATCH --cpus-per-task='4'",
+        "#SBATCH --error='logs/train_48M_mt_flow_v2_%j.err'",
+        "#SBATCH --gres='gpu:L40S:1'",
+        "#SBATCH --job-name='mt_flow_v2'",
+        "#SBATCH --mem='128G'",
+        "#SBATCH --nodes='1'",
+        "#SBATCH --ntasks-per-node='1'",
+        "#SBATCH --open-mode='append'",
+        "#SBATCH --output='logs/train_48M_mt_flow_v2_%j.out'",
+        "#SBATCH --requeue",
+        "#SBATCH --signal='B:USR2@300'",
+        "#SBATCH --time='24:00:00'",
+    ]
+
+
+def test_nothing_personal_outside_the_cluster_configs() -> None:
+    tracked = subprocess.run(["git", "ls-files", "pwm", "configs", "Makefile"], cwd=ROOT, capture_output=True)
+    account = cluster_config.load().account
+    assert account is not None
+    for name in tracked.stdout.decode().splitlines():
+        if not name.startswith("configs/cluster/") and (ROOT / name).is_file():
+            assert account.encode() not in (ROOT / name).read_bytes(), name
+
+
+def test_another_cluster_is_rendered_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert jobs.run(["--cluster", "local"]) == 0
+    paths = sorted(Path("jobs").rglob("*.sbatch"))
+    assert len(paths) == 8
+    assert {path.parent for path in paths} == {Path("jobs/local")}
+    assert "account" not in paths[0].read_text()
+    ignored = subprocess.run(["git", "check-ignore", "-q", "jobs/local/x.sbatch"], cwd=ROOT)
+    assert ignored.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"nodes": "2", "gpus": "4"},
+        {"modules": "[apptainer/1.4]", "binds": "[/a b:/c]", "runs": "/the runs"},
+    ],
+)
+def test_shellcheck_finds_nothing(tmp_path: Path, changes: dict[str, str]) -> None:
+    script = tmp_path / "job.sbatch"
+    script.write_text(render(cluster(tmp_path, **changes)))
+    shellcheck(script)
+
+
+def test_several_gpus_are_one_process_each(tmp_path: Path) -> None:
+    text = render(cluster(tmp_path, nodes="2", gpus="4"))
+    assert "#SBATCH --nodes='2'" in text
+    assert "--gres='gpu:L40S:4'" in text
+    assert "\nsrun --ntasks-per-node=1 apptainer run --nv" in text
+    assert "'num_processes=8'" in text
+
+
+def test_an_experiment_with_a_hostile_name_is_refused() -> None:
+    config = compose(["alg=mt_flow_v2"])
+    for name in ("a b", "$(id)", "a\nb", "-x", "a'b", "../a", ""):
+        with pytest.raises(UserError, match="cannot be called"):
+            jobs.render(dataclasses.replace(config, name=name), cluster_config.load())
+
+
+class Node:
+    """A node on which a batch script runs; the working directory is the checkout."""
+
+    def __init__(self, slurm: FakeSlurm, script: Path) -> None:
+        self.slurm, self.script = slurm, script
+        self.environment = os.environ | {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "a,b"}
+        slurm.answer("squeue", "RUNNING\n")
+        Path("pwm.sif").touch()
+
+    def train(self, body: str) -> None:
+        """What the trainer does from now on, in bash."""
+        folder = shlex.quote(str(self.slurm.folder))
+        self.slurm.command("apptainer", APPTAINER.format(folder=folder, body=body))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["bash", str(self.script), *arguments],
+            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    @property
+    def arguments(self) -> list[str]:
+        return (self.slurm.folder / "arguments").read_text().splitlines()
+
+    @property
+    def requeued(self) -> list[list[str]]:
+        return self.slurm.calls("scontrol")
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    node = Node(install(tmp_path, monkeypatch), tmp_path / "job.sbatch")
+    node.script.write_text(render(cluster(tmp_path, overrides="[num_envs=64]")))
+    node.train("exit 0")
+    return node
+
+
+def test_trains_in_a_stable_folder_and_hands_arguments_on_untouched(node: Node) -> None:
+    hostile = ["a=$(touch hacked)", "b='`touch hacked`'", "c=d e", "d=;touch hacked", "-e=*"]
+    assert node.run(*hostile)[0] == 0
+    run = f"{Path.cwd()}/runs/mt_flow_v2-s0"
+    assert node.arguments == [
+        "run", "--nv", "--bind", run, "pwm.sif",
+        "train", "alg=mt_flow_v2", "num_envs=64", f"run={run}", "seed=0", *hostile,
+    ]  # fmt: skip
+    assert not Path("hacked").exists()
+    assert Path("runs/mt_flow_v2-s0/jobs").read_text().startswith("7 starts from")
+    assert not node.requeued
+
+
+def test_the_index_of_an_array_is_the_seed(node: Node) -> None:
+    node.environment |= {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "3"}
+    node.train("exit 75")
+    node.run()
+    assert "seed=3" in node.arguments
+    assert f"run={Path.cwd()}/runs/mt_flow_v2-s3" in node.arguments
+    assert node.requeued == [["requeue", "5_3"]]
+
+
+@pytest.mark.parametrize("code", [75, 140])
+def test_requeues_when_the_trainer_was_stopped(node: Node, code: int) -> None:
+    node.train(f"exit {code}")
+    assert "requeueing job 7" in node.run()[1]
+    assert node.requeued == [["requeue", "7"]]
+
+
+@pytest.mark.parametrize("state", ["CANCELLED\n", "COMPLETING\n", ""])
+def test_a_cancelled_job_does_not_come_back(node: Node, state: str) -> None:
+    node.train("exit 75")
+    node.slurm.answer("squeue", state)
+    assert node.run()[0] == 75
+    assert not node.requeued
+
+
+@pytest.mark.parametrize("code", [1, 2, 137])
+def test_a_failure_is_a_failure(node: Node, code: int) -> None:
+    node.train(f"exit {code}")
+    assert node.run()[0] == code
+    assert not node.requeued
+
+
+def test_a_requeue_that_is_refused_is_told(node: Node) -> None:
+    node.train(f"touch {shlex.quote(str(node.slurm.folder / 'refuse'))}; exit 75")
+    node.slurm.command("scontrol", "#!/bin/sh\nexit 1\n")
+    code, _, err = node.run()
+    assert code == 2
+    assert "cannot requeue job 7: submit it again, it resumes" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_signals_reach_the_trainer_and_its_saving_is_waited_for(node: Node, number: signal.Signals) -> None:
+    node.train("trap 'sleep 1; echo saved; exit 75' USR2\ntouch ready\nwhile true; do sleep 0.1; done")
+    process = node.start()
+    while not Path("ready").exists():
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert re.search("saved\n.*requeueing job 7", out)
+    assert node.requeued == [["requeue", "7"]]
+
+
+def test_a_job_that_makes_no_progress_is_not_started_for_ever(node: Node) -> None:
+    node.train("exit 75")
+    node.run()
+    node.run()
+    code, _, err = node.run()
+    assert code == 2
+    assert "started twice and saved nothing new" in err
+    assert len(node.requeued) == 2
+    node.environment["SLURM_JOB_ID"] = "8"  # submitted again, it may try
+    node.run()
+    assert len(node.requeued) == 3
+
+
+def test_a_job_that_makes_progress_goes_on(node: Node) -> None:
+    node.train('mkdir -p "$run/checkpoints"; touch "$run/checkpoints/epoch-$RANDOM.pt"; exit 75')
+    for _ in range(4):
+        node.run()
+    assert len(node.requeued) == 4
+
+
+def test_a_missing_image_and_a_folder_out_of_reach_are_named(node: Node) -> None:
+    Path("pwm.sif").unlink()
+    code, _, err = node.run()
+    assert code == 2
+    assert err.startswith("mt_flow_v2: no image pwm.sif in ")
+    Path("pwm.sif").touch()
+    Path("runs").touch()
+    code, _, err = node.run()
+    assert code == 2
+    assert "mt_flow_v2: cannot create " in err
