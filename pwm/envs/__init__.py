@@ -12,7 +12,8 @@ from pwm.envs.base import Step, VectorEnv
 from pwm.envs.multitask import MultiTaskEnv
 from pwm.errors import UserError, choose_from
 
-if TYPE_CHECKING:  # the simulator is imported when an environment is made
+if TYPE_CHECKING:  # a simulator is imported when one of its environments is made
+    from pwm.envs.dflex.env import DflexEnv
     from pwm.envs.newton.env import NewtonEnv
 
 __all__ = ["ENVS", "MultiTaskEnv", "Step", "VectorEnv", "make", "make_tasks"]
@@ -20,6 +21,13 @@ __all__ = ["ENVS", "MultiTaskEnv", "Step", "VectorEnv", "make", "make_tasks"]
 ENVS: dict[str, tuple[str, str]] = {
     "ant": ("pwm.envs.newton.ant", "Ant"),
     "cartpole": ("pwm.envs.newton.cartpole", "CartPole"),
+    "dflex_ant": ("pwm.envs.dflex.env", "Ant"),
+    "dflex_anymal": ("pwm.envs.dflex.env", "Anymal"),
+    "dflex_cartpole": ("pwm.envs.dflex.env", "CartPole"),
+    "dflex_double_pendulum": ("pwm.envs.dflex.env", "DoublePendulum"),
+    "dflex_hopper": ("pwm.envs.dflex.env", "Hopper"),
+    "dflex_humanoid": ("pwm.envs.dflex.env", "Humanoid"),
+    "dflex_snu_humanoid": ("pwm.envs.dflex.env", "SNUHumanoid"),
 }
 """Name of every environment: its module (imported when first made) and class."""
 
@@ -32,13 +40,14 @@ def make(
     seed: int = 0,
     auto_reset: bool = True,
     **options: Any,
-) -> NewtonEnv:
+) -> NewtonEnv | DflexEnv:
     """``num_envs`` environments ``name`` on ``device``; see the class for its ``options``.
 
     Two calls with the same arguments give environments that behave the same, bit for bit on a CPU.
 
     Raises:
-        UserError: unknown name or option, an option's value out of range, or an absent device.
+        UserError: unknown name or option, an option's value out of range, an absent device, or dflex
+            not installed.
 
     >>> env = make("ant", num_envs=4)
     >>> env.reset().shape
@@ -54,7 +63,7 @@ def make(
         if option not in env_class.OPTIONS:
             raise choose_from(f"option of env {name}", option, env_class.OPTIONS)
     env = env_class(num_envs, _available(torch.device(device)), seed, auto_reset, **options)
-    return cast("NewtonEnv", env)
+    return cast("NewtonEnv | DflexEnv", env)
 
 
 def make_tasks(

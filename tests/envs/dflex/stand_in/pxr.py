@@ -1,0 +1,1 @@
+"""Stands in for usd-core, which dflex imports."""
