@@ -51,6 +51,7 @@ def run(argv: list[str]) -> int:
     arguments = parser.parse_intermixed_args(argv)
     if arguments.repeats < 1:
         raise UserError(f"--repeats {arguments.repeats}: expected at least 1")
+    _check_writable(Path(arguments.json))
     named = [text for text in arguments.overrides if text.startswith("alg=")]
     others = [text for text in arguments.overrides if not text.startswith("alg=")]
     given = {text.split("=")[0] for text in others}
@@ -63,15 +64,20 @@ def run(argv: list[str]) -> int:
     for config in configs:
         rows.append(measure(config, arguments.repeats))
         print("  ".join(_cell(rows[-1][key], spec) for _, key, spec in COLUMNS), flush=True)
-    try:
-        Path(arguments.json).write_text(json.dumps({"machine": describe(), "rows": rows}, indent=1) + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write {arguments.json}: {error.strerror}; choose another --json") from error
+    Path(arguments.json).write_text(json.dumps({"machine": describe(), "rows": rows}, indent=1) + "\n")
     print(
         f"medians of {arguments.repeats}; peak: GFLOP/s of a {MATRIX}x{MATRIX} float32 matrix product; "
         f"{torch.get_num_threads()} threads; written to {arguments.json}"
     )
     return 0
+
+
+def _check_writable(path: Path) -> None:
+    """Before minutes of measuring, not after."""
+    try:
+        path.touch()
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another --json=<file>") from error
 
 
 def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:

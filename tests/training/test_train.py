@@ -123,6 +123,25 @@ def test_killed_without_warning_it_loses_at_most_one_checkpoint_interval(whole: 
     assert_same(whole, folder)
 
 
+def test_eval_reads_the_checkpoint_and_reports_each_task(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", f"run={whole}", "--episodes", "3"]) == 0
+    first = capsys.readouterr().out
+    assert "epoch 8" in first and "ant" in first
+    assert main(["eval", f"run={whole}", "--episodes", "3"]) == 0
+    assert capsys.readouterr().out == first
+    assert main(["eval", f"run={whole}", "--best", "--episodes", "3"]) == 0
+
+
+@pytest.mark.parametrize("run", ["nowhere", "empty"])
+def test_eval_of_what_is_no_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str], run: str) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["eval", f"run={tmp_path / run}"]) == 2
+    error = capsys.readouterr().err
+    assert "is not a run folder" in error and error.count("\n") == 1
+
+
 def copied(whole: Path, folder: Path) -> Path:
     """As if the run had died after epoch 8 of 8 but its last checkpoint were not there."""
     shutil.copytree(whole, folder)
