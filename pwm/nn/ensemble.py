@@ -20,13 +20,13 @@ class EnsembleLinear(nn.Module):
     def __init__(self, members: int, inputs: int, outputs: int, gain: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(members, outputs, inputs))
-        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
+        self.bias = nn.Parameter(torch.zeros(members, outputs))
         for weight in self.weight.data:
             nn.init.orthogonal_(weight, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 3:
-            return batched_linear(x, self.weight, self.bias)
+            return batched_linear(x, self.weight, self.bias.unsqueeze(1))
         members, outputs, _ = self.weight.shape
         side_by_side = linear(x, self.weight.flatten(0, 1), self.bias.flatten())
         return side_by_side.unflatten(1, (members, outputs)).transpose(0, 1)
@@ -37,11 +37,12 @@ class EnsembleLayerNorm(nn.Module):
 
     def __init__(self, members: int, features: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(members, 1, features))
-        self.bias = nn.Parameter(torch.zeros(members, 1, features))
+        self.weight = nn.Parameter(torch.ones(members, features))
+        self.bias = nn.Parameter(torch.zeros(members, features))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.addcmul(self.bias, F.layer_norm(x, x.shape[-1:]), self.weight)
+        normed = F.layer_norm(x, x.shape[-1:])
+        return torch.addcmul(self.bias.unsqueeze(1), normed, self.weight.unsqueeze(1))
 
 
 class EnsembleMLP(nn.Module):

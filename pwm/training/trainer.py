@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, gather_object
+from accelerate.utils import gather_object
 from torch import Tensor
 
 from pwm.algorithms.normalizer import sum_over_processes
@@ -26,11 +27,9 @@ from pwm.training.timing import PhaseTimer
 def make_accelerator(config: TrainConfig) -> Accelerator:
     """The process group and the precision that ``config`` asks for."""
     device = resolve_device(config.device)
-    # Every process updates the statistics with the same numbers, so no buffer need travel.
-    ddp = DistributedDataParallelKwargs(broadcast_buffers=False)
-    return Accelerator(
-        cpu=device.type == "cpu", mixed_precision=config.mixed_precision, kwargs_handlers=[ddp]
-    )
+    # The critics' last layer has one output, whose gradient's unit dimension has another stride.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=config.mixed_precision)
 
 
 class Trainer:

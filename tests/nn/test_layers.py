@@ -118,9 +118,9 @@ def test_ensemble_is_its_members_one_by_one() -> None:
     for m in range(3):
         h = x
         for i in (0, 4):
-            h = F.mish(F.linear(h, p[i][m], p[i + 1][m, 0]))
-            h = F.layer_norm(h, h.shape[-1:], p[i + 2][m, 0], p[i + 3][m, 0])
-        torch.testing.assert_close(values[m], F.linear(h, p[8][m], p[9][m, 0]))
+            h = F.mish(F.linear(h, p[i][m], p[i + 1][m]))
+            h = F.layer_norm(h, h.shape[-1:], p[i + 2][m], p[i + 3][m])
+        torch.testing.assert_close(values[m], F.linear(h, p[8][m], p[9][m]))
 
 
 def test_ensemble_in_single_precision_and_at_size() -> None:
