@@ -132,7 +132,7 @@ def _compiler(package: Path, need: Need) -> Callable[..., Any]:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text(str(error), encoding="utf-8")
             tools = "ninja, a C++ compiler" + (
-                ", a CUDA toolkit of torch's version" * bool(need.architectures)
+                ", a CUDA toolkit of torch's version (CUDA_HOME)" * bool(need.architectures)
             )
             raise UserError(
                 f"dflex's kernels could not be compiled; that needs {tools}. The reason is in {log}"
