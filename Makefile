@@ -28,7 +28,7 @@ export CLUSTER SEEDS
 ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
 SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(DRY_RUN),--dry-run)
 
-.PHONY: help demo test lint bench peak-r lock jobs submit status
+.PHONY: help demo test lint bench peak-r report lock jobs submit status
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -47,6 +47,10 @@ bench: $(STAMP) ## measure simulation, updates and whole epochs (ARGS='alg=st_fl
 
 peak-r: $(STAMP) ## the highest R of every experiment (LOGS=dir RUNS=dir for other places than logs/ and runs/)
 	@$(RUN) -m pwm peak-r $(if $(LOGS),--logs '$(LOGS)') $(if $(RUNS),--runs '$(RUNS)') $(ARGS)
+
+report: $(STAMP) ## compare the runs in runs/ in report/report.html (RUNS=dir LOGS=dir for others, OUT=dir)
+	@$(RUN) -m pwm report $(if $(LOGS),--logs '$(LOGS)') $(if $(RUNS),--runs '$(RUNS)') \
+		$(if $(OUT),--out '$(OUT)') $(ARGS)
 
 jobs: $(STAMP) ## render the eight batch scripts (CLUSTER=name for another than pace_l40s)
 	@$(RUN) -m pwm suite jobs $(ON_CLUSTER) $(ARGS)

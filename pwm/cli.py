@@ -31,6 +31,7 @@ COMMANDS = {
     "eval": Command("pwm.training.evaluate", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
     "bench": Command("pwm.training.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
     "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
+    "report": Command("pwm.suite.report", "run", "compare runs: pwm report [--runs DIR …] [--out DIR]"),
     "suite": Command("pwm.cli", "suite", "all experiments: pwm suite demo|jobs|submit|status|logs|cancel"),
 }
 SUITE = {

@@ -1,0 +1,338 @@
+"""Reads runs for the report: folders and bare logs in any condition. What is wrong is noted, never raised."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwm.errors import UserError
+from pwm.suite import logs
+from pwm.training import metrics
+from pwm.training.run_folder import MAY_CHANGE, RunFolder
+
+Array = NDArray[np.float64]
+
+WORLD_MODEL = "world_model.json"
+"""What ``pwm eval --world-model`` leaves in a run folder."""
+NO_SUBSTEPS = "none"
+"""What stands for the substeps of dynamics that have none."""
+SEED = re.compile(r".*(?:-s|_\d{4,}_)(\d+)(?:\.out)?")
+"""The seed in the name of a run folder, and in that of an array job's log."""
+NOT_COMPARED = {*MAY_CHANGE, "name", "seed"}
+"""Configuration in which two runs of one comparison may differ without a word."""
+UNKNOWN = "unknown"
+
+
+class Curve(NamedTuple):
+    """A run's rows in the order of its epochs; each array is ``[rows]``, nan where a row lacks it."""
+
+    epoch: Array
+    env_steps: Array
+    hours: Array
+    R: Array
+    velocity: Array  # m/s
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run as it was left."""
+
+    path: Path
+    experiment: str
+    seed: int
+    curve: Curve
+    max_epochs: int | None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)  # empty for a bare log
+    starts: list[dict[str, Any]] = field(default_factory=list)
+    config_hash: str = UNKNOWN
+    world_model: dict[str, Any] | None = None
+    failures: int = 0  # times training stopped at a number that was not finite
+
+    @property
+    def setting(self) -> str:
+        """``st``, ``mt``, or nothing for a name of another form."""
+        prefix = self.experiment.partition("_")[0]
+        return prefix if prefix in ("st", "mt") else ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done."""
+        return self.max_epochs is not None and self.epochs >= self.max_epochs
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done."""
+        known = self.curve.epoch[np.isfinite(self.curve.epoch)]
+        return int(known[-1]) if len(known) else 0
+
+    @property
+    def steps(self) -> float:
+        """Environment steps done."""
+        known = self.curve.env_steps[np.isfinite(self.curve.env_steps)]
+        return float(known[-1]) if len(known) else 0.0
+
+    @property
+    def env(self) -> str:
+        """The environment and the size of the networks: runs that differ here are not comparable at all."""
+        if not self.config:
+            return UNKNOWN
+        return f"{self.config['env']['name']}, {self.config['model_size']}"
+
+    @property
+    def commit(self) -> str:
+        """The commits it was trained with."""
+        names = []
+        for start in self.starts:
+            git = start.get("git")
+            git = git if isinstance(git, dict) else {}
+            names.append(f"{str(git.get('commit', UNKNOWN))[:9]}{'+changes' if git.get('dirty') else ''}")
+        return ", ".join(dict.fromkeys(names)) or UNKNOWN
+
+    @property
+    def image(self) -> str:
+        """The images it was trained in."""
+        names = [str(start.get("image") or "no image")[:19] for start in self.starts]
+        return ", ".join(dict.fromkeys(names)) or UNKNOWN
+
+    @property
+    def hardware(self) -> str:
+        """What it was trained on."""
+        names = []
+        for start in self.starts:
+            known = start.get("hardware")
+            known = known if isinstance(known, dict) else {}
+            gpus = known.get("gpus") or []
+            names.append(
+                ", ".join(map(str, gpus)) or f"{known.get('cpu_cores', '?')} × {known.get('cpu', '?')}"
+            )
+        return "; ".join(dict.fromkeys(names)) or UNKNOWN
+
+
+@dataclass
+class Collected:
+    """Everything found.
+
+    Attributes:
+        runs: one per experiment and seed.
+        problems: what could not be used, or only in part, in words.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def of(self, experiment: str) -> list[Run]:
+        """The runs of one experiment, by seed."""
+        return [run for run in self.runs if run.experiment == experiment]
+
+    @property
+    def experiments(self) -> list[str]:
+        """The experiments there are runs of."""
+        return list(dict.fromkeys(run.experiment for run in self.runs))
+
+
+def collect(roots: Iterable[Path], log_folders: Iterable[Path] = (), files: Iterable[Path] = ()) -> Collected:
+    """The runs in ``roots`` (run folders, or folders of them), the logs in ``log_folders`` and ``files``.
+
+    Of two runs of one experiment and seed the longer one counts; of several environments or sizes, the one
+    with the most runs. What is left out is among the problems.
+    """
+    found = Collected()
+    sources = [source for folder in log_folders for source in logs.find(folder, None)]
+    sources += [logs.log_source(path) for path in files]
+    for root in roots:
+        sources += _folders(root, found.problems)
+    runs = []
+    for source in {source.path.resolve(): source for source in sources}.values():
+        try:
+            run = _read(source, found.problems)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            found.problems.append(f"{source.path}: cannot be read: {error}")
+            continue
+        if run is not None:
+            runs.append(run)
+    found.runs = _comparable(_one_per_seed(runs, found.problems), found.problems)
+    return found
+
+
+def differences(a: Run, b: Run) -> list[str]:
+    """Every configuration value in which two runs differ: ``wm_batch_size 256 → 512``."""
+    if not a.config or not b.config:
+        return ["configuration of a bare log unknown"]
+    first, second = _flat(a.config), _flat(b.config)
+    keys = [*first, *(key for key in second if key not in first)]
+    return [
+        f"{key} {_value(first.get(key))} → {_value(second.get(key))}"
+        for key in keys
+        if key.split(".")[0] not in NOT_COMPARED and first.get(key) != second.get(key)
+    ]
+
+
+def _folders(root: Path, problems: list[str]) -> list[logs.Source]:
+    if logs.is_run_folder(root):
+        return [logs.run_source(root)]
+    found = []
+    for path in sorted(path for path in root.iterdir() if path.is_dir()):
+        if logs.is_run_folder(path):
+            found.append(logs.run_source(path))
+        elif any(logs.is_run_folder(inner) for inner in path.iterdir() if inner.is_dir()):
+            problems.append(f"{path}: holds runs of its own; name it with --runs to read them")
+        elif RunFolder(path).config_yaml.exists():
+            problems.append(f"{path}: a run that has not logged anything yet")
+        else:
+            problems.append(f"{path}: not a run folder")
+    return found
+
+
+def _read(source: logs.Source, problems: list[str]) -> Run | None:
+    points = source.points()
+    if not points:
+        problems.append(f"{source.path}: holds no row with a return")
+        return None
+    if not source.path.is_dir():
+        return _from_points(source, points)
+    folder = RunFolder(source.path)
+    rows = _rows(folder, problems)
+    if not rows:
+        problems.append(f"{source.path}: no metrics.jsonl; read from its train.log")
+        return _from_points(source, points)
+    config: dict[str, Any] = {}
+    try:
+        config = asdict(folder.config())
+    except UserError as error:
+        problems.append(str(error))
+    provenance = _json(folder.run_json)
+    if not provenance:
+        problems.append(f"{source.path}: no readable run.json, so its commit, image and hardware are unknown")
+    starts = provenance.get("starts")
+    run = Run(
+        path=source.path,
+        experiment=source.experiment,
+        seed=int(config.get("seed", _seed(source.path))),
+        curve=Curve(
+            epoch=_column(rows, "epoch"),
+            env_steps=_column(rows, "env_steps"),
+            hours=_column(rows, "seconds") / 3600,
+            R=_column(rows, "R"),
+            velocity=_column(rows, "forward_velocity"),
+        ),
+        max_epochs=config.get("max_epochs") or rows[-1].get("max_epochs"),
+        rows=rows,
+        config=config,
+        starts=[start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else [],
+        config_hash=str(provenance.get("config_hash", UNKNOWN)),
+        world_model=_json(source.path / WORLD_MODEL) or None,
+        failures=_failures(folder.log),
+    )
+    if not np.isfinite(run.curve.R).any():
+        problems.append(f"{source.path}: no episode has finished in {run.epochs} epochs")
+    return run
+
+
+def _from_points(source: logs.Source, points: list[logs.Point]) -> Run:
+    def column(values: list[float | None]) -> Array:
+        return np.array([math.nan if value is None else value for value in values], float)
+
+    curve = Curve(
+        epoch=column([point.epoch for point in points]),
+        env_steps=column([point.env_steps for point in points]),
+        hours=np.full(len(points), math.nan),
+        R=column([point.R for point in points]),
+        velocity=column([point.forward_velocity for point in points]),
+    )
+    return Run(source.path, source.experiment, _seed(source.path), curve, points[-1].epochs)
+
+
+def _rows(folder: RunFolder, problems: list[str]) -> list[dict[str, Any]]:
+    """The rows of whole lines, one per epoch, in order."""
+    if not folder.metrics.is_file():
+        return []
+    rows = metrics.read_metrics(folder.metrics)
+    lines = sum(1 for line in folder.metrics.open("rb") if line.strip())
+    if lines > len(rows):
+        problems.append(f"{folder.metrics}: {lines - len(rows)} of {lines} lines are not whole rows")
+    by_epoch = {row["epoch"]: row for row in rows}
+    if len(by_epoch) < len(rows):
+        problems.append(
+            f"{folder.metrics}: {len(rows) - len(by_epoch)} epochs are there twice; the last counts"
+        )
+    return [by_epoch[epoch] for epoch in sorted(by_epoch)]
+
+
+def _column(rows: list[dict[str, Any]], key: str) -> Array:
+    return np.array([number(row.get(key)) for row in rows], float)
+
+
+def number(value: Any) -> float:
+    """``value`` as a float, nan if it is none."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+
+
+def _one_per_seed(runs: list[Run], problems: list[str]) -> list[Run]:
+    kept: dict[tuple[str, str, int], Run] = {}
+    for run in sorted(runs, key=lambda run: run.steps, reverse=True):
+        key = (run.env, run.experiment, run.seed)
+        if key in kept:
+            problems.append(
+                f"{run.path}: {run.experiment} with seed {run.seed} is there twice; left out for the longer "
+                f"{kept[key].path}"
+            )
+        else:
+            kept[key] = run
+    return sorted(
+        kept.values(), key=lambda run: (run.setting != "st", run.setting == "", run.experiment, run.seed)
+    )
+
+
+def _comparable(runs: list[Run], problems: list[str]) -> list[Run]:
+    kinds = [run.env for run in runs if run.env != UNKNOWN]
+    if not kinds:
+        return runs
+    common = max(dict.fromkeys(kinds), key=kinds.count)
+    for run in runs:
+        if run.env not in (common, UNKNOWN):
+            problems.append(f"{run.path}: left out: {run.env}, while most runs here are {common}")
+    return [run for run in runs if run.env in (common, UNKNOWN)]
+
+
+def _seed(path: Path) -> int:
+    named = SEED.fullmatch(path.name)
+    return int(named[1]) if named else 0
+
+
+def _failures(log: Path) -> int:
+    if not log.is_file():
+        return 0
+    return sum(
+        "not finite" in line for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _value(value: Any) -> str:
+    return "–" if value is None else str(value)
