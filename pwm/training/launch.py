@@ -1,4 +1,5 @@
-"""Several processes: ``pwm train num_processes=2`` starts itself again through ``accelerate launch``.
+"""Several processes: ``pwm train num_processes=2`` starts itself again through ``accelerate launch``; where
+``PWM_LAUNCH=always`` says so, as in the image, a single process does, too.
 
 The processes register with the one that started them, which hands signals on to them (neither
 ``accelerate launch`` nor the elastic agent under it does, and USR2 would kill both) and learns from
@@ -28,6 +29,8 @@ from pwm.training.config import TrainConfig
 from pwm.training.signals import STOPPED
 from pwm.training.validate import validate
 
+LAUNCH = "PWM_LAUNCH"
+"""Environment variable; ``always``: through ``accelerate launch`` however few the processes."""
 REPORTS = "PWM_LAUNCH_REPORTS"
 """Environment variable: the folder in which the started processes report."""
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGHUP)
@@ -45,11 +48,12 @@ def train(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig]
         UserError: what ``run`` raised, in whichever process, or a process died.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
+    folder = os.environ.get(REPORTS)
     if started > 1:
         config = _as_started(config, started)
-        folder = os.environ.get(REPORTS)
-        return run(config) if folder is None else _reported(lambda: run(config), Path(folder))
-    if config.num_processes > 1:
+    if folder is not None:
+        return _reported(lambda: run(config), Path(folder))
+    if started == 1 and (config.num_processes > 1 or os.environ.get(LAUNCH) == "always"):
         return _launch(config, overrides)
     return run(config)
 
@@ -66,8 +70,9 @@ def launch_command(config: TrainConfig, overrides: list[str]) -> list[str]:
         "main_process_port": 0,  # a free one
         "num_cpu_threads_per_process": threads,
     }
-    # On a machine without GPUs, too, --multi_gpu is what makes accelerate start several processes.
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    command = [sys.executable, "-m", "accelerate.commands.launch"]
+    if config.num_processes > 1:  # without GPUs, too, this is what makes accelerate start several
+        command.append("--multi_gpu")
     command += [f"--{name}={value}" for name, value in sorted(flags.items())]
     return [*command, "--module", "pwm", "train", *overrides]
 
@@ -86,7 +91,7 @@ def _as_started(config: TrainConfig, processes: int) -> TrainConfig:
 def _reported(run: Callable[[], int], folder: Path) -> int:
     """Run and report how it ended. The exit code is 0 even so: the elastic agent's own account of a
     failure would bury the one line that explains it."""
-    rank = os.environ["RANK"]
+    rank = os.environ.get("RANK", "0")
     _put(folder / f"{rank}.pid", str(os.getpid()))
     code, message = 1, None
     try:

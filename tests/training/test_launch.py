@@ -61,7 +61,8 @@ def launched(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> int:
     return launch.train(config("num_processes=2"), [], never)
 
 
-def test_one_process_is_not_started_again() -> None:
+def test_one_process_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(launch.LAUNCH, raising=False)
     trained = []
 
     def run(config: TrainConfig) -> int:
@@ -70,6 +71,25 @@ def test_one_process_is_not_started_again() -> None:
 
     assert launch.train(config(), [], run) == 75
     assert trained == [1]
+
+
+def test_one_process_is_started_again_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = tmp_path / "worker.py"
+    body = "(here / 'threads').write_text(os.environ['OMP_NUM_THREADS']); return 75"
+    worker.write_text(WORKER.replace("{body}", body).replace("== 2", "== 1").replace('"RANK"', '"HOME"'))
+
+    def command(config: TrainConfig, overrides: list[str]) -> list[str]:
+        whole = real(config, overrides)
+        return [*whole[: whole.index("--module")], str(worker), *overrides]
+
+    real = launch.launch_command
+    monkeypatch.setattr(launch, "launch_command", command)
+    monkeypatch.setenv(launch.LAUNCH, "always")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert launch.train(config("threads=3"), ["threads=3"], never) == 75
+    assert (tmp_path / "threads").read_text() == "3"
 
 
 def test_the_command_line() -> None:
