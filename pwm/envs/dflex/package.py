@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -128,14 +129,13 @@ def _compiler(package: Path, need: Need) -> Callable[..., Any]:
             with _put(os.environ, "PATH", path):
                 return load_inline(*arguments, **options)
         except (RuntimeError, OSError, ImportError) as error:
-            log = kernels.cache() / "build.log"
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text(str(error), encoding="utf-8")
-            tools = "ninja, a C++ compiler" + (
-                ", a CUDA toolkit of torch's version (CUDA_HOME)" * bool(need.architectures)
-            )
+            with NamedTemporaryFile("w", prefix="dflex-", suffix=".log", delete=False) as log:
+                log.write(str(error))
+            tools = "ninja, a C++ compiler"
+            if need.architectures:
+                tools += ", a CUDA toolkit of torch's version (CUDA_HOME)"
             raise UserError(
-                f"dflex's kernels could not be compiled; that needs {tools}. The reason is in {log}"
+                f"dflex's kernels could not be compiled; that needs {tools}. The reason is in {log.name}"
             ) from error
 
     return compile_kernels
