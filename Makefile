@@ -28,7 +28,7 @@ export CLUSTER SEEDS
 ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
 SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(DRY_RUN),--dry-run)
 
-.PHONY: help demo test lint bench peak-r report lock jobs submit status
+.PHONY: help demo test lint bench image sif peak-r report lock jobs submit status rehearse rehearse-down
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -44,6 +44,12 @@ lint: $(STAMP) ## ruff and mypy
 
 bench: $(STAMP) ## measure simulation, updates and whole epochs (ARGS='alg=st_flow_v2 size=5M')
 	@$(RUN) -m pwm bench $(ARGS)
+
+image: $(STAMP) ## build the image with Docker (ARGS=--cpu for one without CUDA)
+	@$(RUN) -m pwm image build $(ARGS)
+
+sif: $(STAMP) ## turn the image into pwm.sif for Apptainer (ARGS='--image pwm:cpu' for another)
+	@$(RUN) -m pwm image sif $(ARGS)
 
 peak-r: $(STAMP) ## the highest R of every experiment (LOGS=dir RUNS=dir for other places than logs/ and runs/)
 	@$(RUN) -m pwm peak-r $(if $(LOGS),--logs '$(LOGS)') $(if $(RUNS),--runs '$(RUNS)') $(ARGS)
@@ -63,6 +69,12 @@ submit-%: $(STAMP)
 
 status: $(STAMP) ## jobs and progress of every run in one table (WATCH=1 keeps it up to date)
 	@$(RUN) -m pwm suite status $(ON_CLUSTER) $(if $(WATCH),--watch 10) $(ARGS)
+
+rehearse: $(STAMP) ## all eight jobs, small, on a pretend Slurm in Docker (up to 25 minutes)
+	@$(RUN) -m pwm suite rehearse $(ARGS)
+
+rehearse-down: $(STAMP) ## remove the pretend cluster and runs/rehearsal
+	@$(RUN) -m pwm suite rehearse --down
 
 # The CUDA build of torch pins its nvidia-*, cuda-* and triton packages itself, and the CPU build has none of
 # them: left out, one lock file serves both. Interpreters that pyproject.toml excludes are left out too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -21,12 +22,35 @@ def describe() -> dict[str, Any]:
         "command": sys.argv,
         "pwm": pwm.__version__,
         "git": git_commit(Path(pwm.__file__).resolve().parent.parent),
-        "image": os.environ.get("PWM_IMAGE_DIGEST"),
+        "image": image(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "python": platform.python_version(),
         "packages": {item.name: item.version for item in sorted(distributions(), key=lambda item: item.name)},
         "hardware": _hardware(),
     }
+
+
+def image() -> dict[str, Any] | None:
+    """The image that this runs in: what it was built from and, of a SIF that is in sight, its SHA-256."""
+    if "PWM_IMAGE_SOURCE" not in os.environ:
+        return None
+    names = ("version", "commit", "source", "lock", "base")
+    found: dict[str, Any] = {name: os.environ.get(f"PWM_IMAGE_{name.upper()}") for name in names}
+    sif = os.environ.get("APPTAINER_CONTAINER")
+    if sif:
+        found |= {"sif": sif, "sif_sha256": _sha256(Path(sif))}
+    return found
+
+
+def _sha256(path: Path) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError:  # a SIF outside the folders that are bound into it
+        return None
+    return digest.hexdigest()
 
 
 def git_commit(checkout: Path) -> dict[str, Any] | None:

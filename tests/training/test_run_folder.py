@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -59,13 +60,17 @@ def test_another_experiment_is_refused_by_the_differing_keys(tmp_path: Path) -> 
 
 
 def test_provenance_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PWM_IMAGE_DIGEST", "sha256:abc")
+    (tmp_path / "pwm.sif").write_bytes(b"an image")
+    monkeypatch.setenv("PWM_IMAGE_SOURCE", "abc")
+    monkeypatch.setenv("PWM_IMAGE_COMMIT", "1234567")
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(tmp_path / "pwm.sif"))
     opened(tmp_path / "run")
     content = json.loads((tmp_path / "run" / "run.json").read_text())
     assert content["config_hash"] == config_hash(config("run=elsewhere"))
     assert content["config_hash"] != config_hash(config("seed=1"))
     (start,) = content["starts"]
-    assert start["image"] == "sha256:abc"
+    assert (start["image"]["source"], start["image"]["commit"]) == ("abc", "1234567")
+    assert start["image"]["sif_sha256"] == hashlib.sha256(b"an image").hexdigest()
     assert start["packages"]["torch"]
     assert start["hardware"]["cpu_cores"] >= 1
     assert {"time", "git", "python", "command"} <= start.keys()

@@ -1,0 +1,107 @@
+"""``pwm image sif``: the image as one file for Apptainer.
+
+Apptainer builds it where it is installed, else the one in the container of the rehearsal's cluster does;
+neither needs to be root.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from pwm.arguments import Parser
+from pwm.errors import UserError
+from pwm.suite import cluster
+from pwm.suite.image import engine, source
+
+ARCHIVE = "image.tar"
+# zstd: a tenth of gzip's time to compress and faster to read; kernels since 4.14 and squashfuse know it.
+COMPRESSION = ("--mksquashfs-args", "-comp zstd -Xcompression-level 6")
+SECURITY = ["seccomp=unconfined", "systempaths=unconfined"]
+"""What rootless Apptainer needs of Docker, beside /dev/fuse."""
+
+
+def run(argv: list[str]) -> int:
+    """Build the SIF; returns the exit code."""
+    parser = Parser(prog="pwm image sif", description="Turn an image of Docker into a SIF.")
+    parser.add_argument("--image", default="pwm:latest", help="the image (pwm:latest)")
+    parser.add_argument("--output", type=Path, default=Path("pwm.sif"), help="the file (pwm.sif)")
+    arguments = parser.parse_args(argv)
+    recipe = source.checkout() / "apptainer.def"
+    output: Path = arguments.output.absolute()
+    if not output.parent.is_dir():
+        raise UserError(f"there is no folder {output.parent}")
+    began = time.monotonic()
+    with engine.client() as docker, tempfile.TemporaryDirectory(dir=output.parent, prefix=".sif-") as name:
+        folder = Path(name)
+        folder.chmod(0o777)  # inside the container it is another user's
+        print(f"Saving {arguments.image}.", flush=True)
+        engine.save(docker, arguments.image, folder / ARCHIVE)
+        shutil.copy(recipe, folder)
+        print("Building the SIF.", flush=True)
+        if shutil.which("apptainer"):
+            _locally(folder)
+        else:
+            _in_container(docker, folder)
+        built = folder / "pwm.sif"
+        shutil.copyfile(built, output.with_name(f"{output.name}.tmp"))
+        os.replace(output.with_name(f"{output.name}.tmp"), output)
+        output.chmod(0o755)
+    size = output.stat().st_size / 1e9
+    print(f"built {arguments.output} ({size:.2f} GB, {time.monotonic() - began:.0f} s)")
+    return 0
+
+
+def command() -> list[str]:
+    """Apptainer's, in a folder that holds the archive and the recipe. Its test asks for a machine that may
+    mount the image: `apptainer test pwm.sif`."""
+    return [
+        "apptainer", "build", "--notest", "--force", *COMPRESSION,
+        "--build-arg", "bootstrap=docker-archive", "--build-arg", f"from={ARCHIVE}",
+        "pwm.sif", "apptainer.def",
+    ]  # fmt: skip
+
+
+def _locally(folder: Path) -> None:
+    done = subprocess.run(command(), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise _failed(done.stdout)
+
+
+def _in_container(docker: Any, folder: Path) -> None:
+    from docker.errors import ContainerError, ImageNotFound
+
+    user = "1000:1000" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    try:
+        docker.containers.run(
+            cluster.IMAGE,
+            entrypoint=command(),
+            command=[],
+            user=user,
+            environment={"HOME": "/tmp"},
+            working_dir="/work",
+            volumes={str(folder): {"bind": "/work", "mode": "rw"}},
+            devices=["/dev/fuse"],
+            security_opt=SECURITY,
+            remove=True,
+            stderr=True,
+        )
+    except ImageNotFound as error:
+        raise UserError(
+            "Apptainer is not installed here (Debian sid: apt-get install apptainer), and neither is the "
+            "container that has it: `pwm image build --cluster` builds that"
+        ) from error
+    except ContainerError as error:
+        raise _failed(error.stderr.decode(errors="replace")) from error
+
+
+def _failed(printed: str) -> UserError:
+    lines = [line for line in printed.splitlines() if line.startswith(("FATAL", "ERROR"))]
+    return UserError(f"apptainer build failed: {' '.join(lines or printed.splitlines()[-3:])}")
