@@ -32,6 +32,7 @@ COMMANDS = {
     "bench": Command("pwm.training.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
     "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
     "report": Command("pwm.suite.report", "run", "compare runs: pwm report [--runs DIR …] [--out DIR]"),
+    "image": Command("pwm.suite.image.commands", "run", "its image: pwm image build|sif|inspect|verify"),
     "suite": Command("pwm.cli", "suite", "all experiments: pwm suite demo|jobs|submit|status|logs|cancel"),
 }
 SUITE = {
