@@ -41,7 +41,9 @@ SUITE = {
     "submit": Command("pwm.suite.submit", "run", "submit jobs: pwm suite submit mt_flow_v2 | st | mt | all"),
     "status": Command("pwm.suite.status", "run", "jobs and progress in one table"),
     "logs": Command("pwm.suite.follow", "run", "the newest log: pwm suite logs mt_flow_v2 -f"),
+    "rehearse": Command("pwm.suite.rehearsal", "run", "all eight jobs, small, on a pretend Slurm in Docker"),
     "cancel": Command("pwm.suite.submit", "cancel", "cancel jobs, named as for submit"),
+    "sync": Command("pwm.suite.sync", "run", "copy to W&B what offline runs left"),
 }
 
 

@@ -100,7 +100,7 @@ class Run:
     @property
     def image(self) -> str:
         """The images it was trained in."""
-        names = [str(start.get("image") or "no image")[:19] for start in self.starts]
+        names = [_image(start.get("image")) for start in self.starts]
         return ", ".join(dict.fromkeys(names)) or UNKNOWN
 
     @property
@@ -314,6 +314,15 @@ def _failures(log: Path) -> int:
     return sum(
         "not finite" in line for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
     )
+
+
+def _image(recorded: Any) -> str:
+    """The most telling of what a start recorded: the SIF's digest, else what the image was built from."""
+    if isinstance(recorded, dict):
+        recorded = next(
+            (recorded[key] for key in ("sif_sha256", "source", "commit") if recorded.get(key)), None
+        )
+    return str(recorded)[:19] if recorded else "no image"
 
 
 def _json(path: Path) -> dict[str, Any]:

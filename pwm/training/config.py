@@ -93,3 +93,4 @@ class TrainConfig:
     eval_every: int  # epochs; 0: only at the end
     eval_episodes: int
     checkpoint_every: int  # epochs
+    tracking: str = "disabled"  # disabled | offline | online; runs of before this key lack it

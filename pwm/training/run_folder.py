@@ -15,7 +15,10 @@ from pwm.training.compose import from_yaml, to_yaml
 from pwm.training.config import TrainConfig
 from pwm.training.provenance import describe
 
-MAY_CHANGE = ("run", "device", "threads", "log_every", "eval_every", "checkpoint_every", "num_processes")
+MAY_CHANGE = (
+    *("run", "device", "threads", "log_every", "eval_every", "checkpoint_every", "num_processes"),
+    "tracking",
+)
 """Keys that do not define the experiment, so that a run may resume with other values of them."""
 
 
@@ -28,6 +31,7 @@ class RunFolder:
     train.log        what training printed
     checkpoints/     see pwm.training.checkpoint
     lock             held by the process that trains
+    wandb*           see pwm.training.tracking; absent unless the run is tracked
     """
 
     def __init__(self, path: str | Path) -> None:

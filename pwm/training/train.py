@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from pwm.training import tracking
 from pwm.training.build import build_env
 from pwm.training.checkpoint import Checkpoints
 from pwm.training.config import TrainConfig
@@ -38,6 +39,7 @@ class Run:
         self.checkpoints = Checkpoints(self.folder.checkpoints)
         self.trainer = Trainer(config, self.accelerator)
         self._stop, self._clock = StopRequest(), Clock()
+        self._tracker: tracking.Tracker = tracking.NoTracker()
         self._evaluator: Evaluator | None = None
         self._reported = self._saved = 0
         self._epoch_seconds = 0.0
@@ -56,13 +58,17 @@ class Run:
                 return 0
             if resumed is not None:
                 self._say(writer, f"resuming {self.folder.path} after epoch {self.trainer.epoch}")
+            if writer is not None:
+                self._tracker = tracking.start(self.config.tracking, self.folder, writer.message)
             return self._loop(writer)
         except NotFinite as error:
+            self._say(writer, str(error))
             raise NotFinite(
                 f"{error}; {self.checkpoints.kept()} in {self.folder.checkpoints}; try a smaller learning "
                 "rate in a new run=<folder>, or run the same command again if the machine is suspect"
             ) from None
         finally:
+            self._tracker.close()
             if writer is not None:
                 writer.close()
             self.folder.close()
@@ -103,6 +109,7 @@ class Run:
             row = trainer.read_metrics() | (evaluation or {}) | self._clock.read(trainer.env_steps)
             if writer is not None:
                 writer.write(row)
+                self._tracker.log()
         self._reported = trainer.epoch
         return True
 

@@ -19,6 +19,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "reward_scale": ("real", "symlog"),
     "lr_schedule": ("linear", "constant"),
     "mixed_precision": ("no", "bf16"),
+    "tracking": ("disabled", "offline", "online"),
 }
 FLOW_CHOICES: dict[str, tuple[str, ...]] = {
     "flow_integrator": ("euler", "heun"),

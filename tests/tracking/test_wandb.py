@@ -1,0 +1,239 @@
+"""W&B as a copy: offline, online, resumed, refused, dead and dying; always with the real client."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wandb
+
+from pwm.cli import main
+from pwm.training import tracking
+from pwm.training.run_folder import RunFolder
+from pwm.training.wandb_copy import State, copy
+from tests.report import synthetic
+
+KEY = "local" + 40 * "0"
+TINY = (
+    *("alg=mt_flow_v1", "size=tiny", "num_envs=8", "wm_batch_size=16", "wm_updates=1", "wm_first_updates=1"),
+    *("critic_passes=1", "horizon=4", "replay_capacity=4000", "env.options.episode_length=6"),
+    *("eval_episodes=2", "eval_every=0", "checkpoint_every=2", "max_epochs=4"),
+)
+
+
+class Server:
+    """A W&B-compatible server on loopback."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "openwandb",
+            "serve",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self._port),
+        ]
+        self._process = subprocess.Popen(
+            [*command, "--data-dir", str(self._data)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise AssertionError("the server does not answer")
+
+    def stop(self) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def run(self, folder: Path) -> dict[str, Any]:
+        """What it stores of the run in ``folder``."""
+        with sqlite3.connect(self._data / "openwandb.db") as database:
+            database.row_factory = sqlite3.Row
+            name = State(RunFolder(folder)).id
+            return dict(database.execute("select * from runs where run_id = ?", [name]).fetchone())
+
+    def epochs(self, folder: Path) -> list[int]:
+        """The epochs it has of the run in ``folder``."""
+        query = "select value from metrics where run_id = ? and key = 'epoch' order by value"
+        with sqlite3.connect(self._data / "openwandb.db") as database:
+            return [int(value) for (value,) in database.execute(query, [State(RunFolder(folder)).id])]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    server = Server(tmp_path / "server")
+    server.start()
+    monkeypatch.setenv("WANDB_BASE_URL", server.url)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No settings, key or cache of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    for name in ("HOME", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    (tmp_path / "home").mkdir()
+    yield
+    wandb.teardown()  # the client keeps the settings it was first used with
+
+
+def cut(folder: Path, last: int) -> list[str]:
+    """Shorten the metrics to ``last`` rows; returns what they were."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (folder / "metrics.jsonl").write_text("".join(lines[:last]))
+    return lines
+
+
+def test_an_offline_run_holds_the_metrics_under_its_group(tmp_path: Path) -> None:
+    folder = synthetic.run(tmp_path, "mt_flow_v2", seed=3, epochs=5)
+    assert copy(RunFolder(folder), "offline") == 5
+    (fragment,) = (folder / "wandb").glob("offline-run-*")
+    (file,) = fragment.glob("*.wandb")
+    result = subprocess.run(
+        [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    for expected in (
+        "multi-task",
+        "mt_flow_v2",
+        "mt_flow_v2-s3",
+        "48M",
+        "heun",
+        "substeps-4",
+        "0123456789abcdef",
+    ):
+        assert expected in result.stdout
+    assert KEY not in result.stdout
+
+
+def test_online_a_restarted_run_goes_on_under_its_id(tmp_path: Path, server: Server) -> None:
+    folder = synthetic.run(tmp_path, "st_flow_v1", epochs=8)
+    lines = cut(folder, 3)
+    copy(RunFolder(folder), "online")
+    name = State(RunFolder(folder)).id
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    copy(RunFolder(folder), "online")
+    assert State(RunFolder(folder)).id == name
+    assert server.epochs(folder) == list(range(1, 9))
+    run = server.run(folder)
+    assert run["display_name"] == "st_flow_v1-s0"
+    assert set(json.loads(run["tags_json"])) == {"48M", "ant", "heun", "substeps-2"}
+    assert json.loads(run["config_json"])["wm_batch_size"] == {"value": 1024}
+    assert json.loads(run["summary_json"])["R"] == pytest.approx(json.loads(lines[-1])["R"])
+
+
+def test_sync_copies_what_an_offline_run_left_and_then_nothing(
+    tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = synthetic.run(tmp_path, "mt_baseline", epochs=6)
+    untracked = synthetic.run(tmp_path, "st_baseline", epochs=6)
+    copy(RunFolder(folder), "offline")
+    assert main(["suite", "sync", str(tmp_path)]) == 0
+    assert server.epochs(folder) == list(range(1, 7))
+    said = capsys.readouterr().out
+    assert f"{folder}: copied up to epoch 6" in said and f"{untracked}: not tracked" in said
+    assert main(["suite", "sync", str(tmp_path)]) == 0
+    assert f"{folder}: nothing new" in capsys.readouterr().out
+
+
+def train(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-u", "-m", "pwm", "train", *TINY, f"run={folder}", *overrides]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+
+
+def test_training_copies_its_rows_as_it_goes(tmp_path: Path, server: Server) -> None:
+    folder = tmp_path / "run"
+    result = train(folder, "tracking=online")
+    assert result.returncode == 0 and "warning" not in result.stdout, result.stdout + result.stderr
+    assert server.epochs(folder) == [1, 2, 3, 4]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert not any(KEY.encode() in path.read_bytes() for path in files)
+
+
+@pytest.mark.parametrize("trouble", ["nobody listens", "no key"])
+def test_without_a_server_or_a_key_training_goes_on_with_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    if trouble == "nobody listens":
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+    folder = tmp_path / "run"
+    result = train(folder, "tracking=online")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("warning: not everything reached W&B") == 1
+    assert [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").open()] == [1, 2, 3, 4]
+
+
+def test_a_server_that_dies_in_mid_run_costs_one_warning_and_sync_makes_up_for_it(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "CLOSE_SECONDS", 5.0)
+    folder = synthetic.run(tmp_path, "st_flow_v2", epochs=6)
+    lines = cut(folder, 3)
+    said: list[str] = []
+    tracker = tracking.start("online", RunFolder(folder), said.append)
+    deadline = time.monotonic() + 60
+    while not State(RunFolder(folder)).exists and time.monotonic() < deadline:
+        time.sleep(0.1)
+    server.stop()
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    tracker.log()
+    tracker.close()
+    assert len(said) == 1 and "metrics.jsonl is whole" in said[0]
+    server.start()
+    assert main(["suite", "sync", str(folder)]) == 0
+    assert server.epochs(folder) == list(range(1, 7))
+
+
+def test_a_copying_process_that_is_killed_costs_one_warning(tmp_path: Path) -> None:
+    folder = synthetic.run(tmp_path, "st_flow_v2", epochs=3)
+    said: list[str] = []
+    tracker = tracking.WandbTracker(RunFolder(folder), "offline", said.append)
+    assert tracker._process is not None
+    os.killpg(tracker._process.pid, signal.SIGKILL)
+    tracker._process.wait()
+    tracker.log()
+    tracker.log()
+    tracker.close()
+    assert len(said) == 1
+
+
+def test_disabled_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert train(folder).returncode == 0
+    assert not list(folder.glob("wandb*"))
