@@ -20,8 +20,6 @@ from pwm.training.run_folder import MAY_CHANGE, RunFolder
 
 Array = NDArray[np.float64]
 
-WORLD_MODEL = "world_model.json"
-"""What ``pwm eval --world-model`` leaves in a run folder."""
 NO_SUBSTEPS = "none"
 """What stands for the substeps of dynamics that have none."""
 SEED = re.compile(r".*(?:-s|_\d{4,}_)(\d+)(?:\.out)?")
@@ -229,7 +227,7 @@ def _read(source: logs.Source, problems: list[str]) -> Run | None:
         config=config,
         starts=[start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else [],
         config_hash=str(provenance.get("config_hash", UNKNOWN)),
-        world_model=_json(source.path / WORLD_MODEL) or None,
+        world_model=_json(source.path / "world_model.json") or None,
         failures=_failures(folder.log),
     )
     if not np.isfinite(run.curve.R).any():

@@ -82,9 +82,11 @@ def copy(folder: RunFolder, mode: str, more: Callable[[], bool] = lambda: False)
     import wandb
 
     config, state = folder.config(), State(folder)
-    identity: dict[str, Any] = {} if "WANDB_SWEEP_ID" in os.environ else {"id": state.id, "resume": "allow"}
+    identity: dict[str, Any] = {"mode": mode}
+    if "WANDB_SWEEP_ID" not in os.environ:  # a sweep gives its runs ids of its own
+        identity |= {"id": state.id, "resume": "allow"}
     settings = wandb.Settings(init_timeout=INIT_TIMEOUT, console="off", disable_git=True, save_code=False)
-    run = wandb.init(mode=mode, settings=settings, **identity, **arguments(config, folder))
+    run = wandb.init(settings=settings, **identity, **arguments(config, folder))
     online = mode == "online"
     state.id = run.id
     arrived = state.copied if state.online == online else 0

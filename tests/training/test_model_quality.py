@@ -1,0 +1,62 @@
+"""Open-loop errors: a perfect model has none, one that predicts nothing has about one or more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from pwm.cli import main
+from pwm.training import model_quality
+from pwm.training.build import build_agent, build_env
+from pwm.training.compose import compose
+
+TINY = (
+    *("alg=mt_flow_v1", "size=tiny", "num_envs=8", "wm_batch_size=16", "wm_updates=1", "wm_first_updates=1"),
+    *("critic_passes=1", "horizon=4", "replay_capacity=4000", "eval_episodes=2", "eval_every=0"),
+    *("max_epochs=2", "threads=1"),
+)
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, dict[str, list[float]]]:
+    """An untrained flow, whose velocity is zero: it predicts that nothing changes."""
+    torch.manual_seed(0)
+    config = compose(list(TINY))
+    env = build_env(config, 8, torch.device("cpu"), 0)
+    agent = build_agent(config, env)
+    slices = model_quality.gather(agent, env, 3)
+    assert slices.observation.shape[0] == 17 and slices.action.shape[:2] == slices.reward.shape
+    return model_quality.measure(agent, slices, slices)
+
+
+def test_every_substep_count_and_every_step_is_measured(measured: dict[str, dict[str, list[float]]]) -> None:
+    assert list(measured) == ["1", "2", "4", "8", "16"]
+    assert all(len(curve) == 16 for kinds in measured.values() for curve in kinds.values())
+
+
+def test_that_nothing_changes_is_a_worse_guess_the_longer_one_waits(
+    measured: dict[str, dict[str, list[float]]],
+) -> None:
+    assert measured["1"] == measured["8"]
+    latent, observation = measured["2"]["latent"], measured["2"]["observation"]
+    assert 0 < latent[0] < latent[15] and 0 < observation[0] < observation[15]
+
+
+def test_the_share_of_a_guess_at_the_mean_is_one_and_of_the_truth_zero() -> None:
+    values = torch.randn(17, 5, 3)
+    assert model_quality._share(
+        values.reshape(-1, 3).mean(0) - values.reshape(-1, 3), values
+    ) == pytest.approx(1)
+    assert model_quality._share(torch.zeros(5, 3), values) == 0
+
+
+def test_a_run_is_measured_for_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "run"
+    assert main(["train", *TINY, f"run={folder}"]) == 0
+    assert main(["eval", f"run={folder}", "--world-model", "--episodes", "4", "--device", "cpu"]) == 0
+    assert "after 1, 4, 8 and 16 open-loop steps" in capsys.readouterr().out
+    kept = json.loads((folder / "world_model.json").read_text())
+    assert kept["substeps"] == 2 and set(kept["errors"]["2"]) == {"latent", "reward", "observation"}
