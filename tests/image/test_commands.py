@@ -13,7 +13,7 @@ from pwm import cli
 from pwm.suite.image import build, source
 
 TOP = source.checkout()
-SCRIPTS = ["pwm/suite/image/entrypoint.sh", "pwm/suite/image/get_dflex.sh", "pwm/suite/image/selftest.sh"]
+SCRIPTS = ["pwm/suite/image/entrypoint.sh", "pwm/suite/image/get_dflex.sh"]
 SCRIPTS += ["pwm/suite/cluster/entrypoint.sh", ".ci/run", ".ci/images"]
 
 
