@@ -28,7 +28,7 @@ export CLUSTER SEEDS
 ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
 SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(DRY_RUN),--dry-run)
 
-.PHONY: help demo test lint bench image sif peak-r report lock jobs submit status rehearse rehearse-down
+.PHONY: help demo test lint bench image sif peak-r report lock jobs submit sweep status rehearse rehearse-down
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -66,6 +66,9 @@ submit: $(STAMP) ## submit all eight; submit-mt, submit-st or submit-<name> some
 
 submit-%: $(STAMP)
 	@$(SUBMIT) '$*' $(ARGS)
+
+sweep: $(STAMP) ## submit a grid of configs/sweep (SWEEP=multi_task DRY_RUN=1 CLUSTER=name)
+	@$(RUN) -m pwm suite sweep '$(or $(SWEEP),all)' $(ON_CLUSTER) $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 status: $(STAMP) ## jobs and progress of every run in one table (WATCH=1 keeps it up to date)
 	@$(RUN) -m pwm suite status $(ON_CLUSTER) $(if $(WATCH),--watch 10) $(ARGS)

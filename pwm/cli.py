@@ -43,6 +43,7 @@ SUITE = {
     "logs": Command("pwm.suite.follow", "run", "the newest log: pwm suite logs mt_flow_v2 -f"),
     "rehearse": Command("pwm.suite.rehearsal", "run", "all eight jobs, small, on a pretend Slurm in Docker"),
     "cancel": Command("pwm.suite.submit", "cancel", "cancel jobs, named as for submit"),
+    "sweep": Command("pwm.suite.sweep", "run", "submit a grid: pwm suite sweep multi_task"),
     "sync": Command("pwm.suite.sync", "run", "copy to W&B what offline runs left"),
 }
 
