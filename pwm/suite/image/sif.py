@@ -22,8 +22,6 @@ from pwm.suite.image import engine, source
 ARCHIVE = "image.tar"
 # zstd: a tenth of gzip's time to compress and faster to read; kernels since 4.14 and squashfuse know it.
 COMPRESSION = ("--mksquashfs-args", "-comp zstd -Xcompression-level 6")
-SECURITY = ["seccomp=unconfined", "systempaths=unconfined"]
-"""What rootless Apptainer needs of Docker, beside /dev/fuse."""
 
 
 def run(argv: list[str]) -> int:
@@ -74,32 +72,36 @@ def _locally(folder: Path) -> None:
 
 
 def _in_container(docker: Any, folder: Path) -> None:
-    from docker.errors import ContainerError, ImageNotFound
+    from docker.errors import ImageNotFound
 
-    user = "1000:1000" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
     for path in folder.iterdir():
         path.chmod(0o644)
+    # What rootless Apptainer needs; docker-py has no word for the paths, `docker run` calls it systempaths.
+    rights = docker.api.create_host_config(
+        binds={str(folder): {"bind": "/work", "mode": "rw"}},
+        devices=["/dev/fuse"],
+        security_opt=["seccomp=unconfined"],
+    ) | {"MaskedPaths": [], "ReadonlyPaths": []}
     try:
-        docker.containers.run(
+        container = docker.api.create_container(
             cluster.IMAGE,
             entrypoint=command(),
-            command=[],
-            user=user,
+            user="1000:1000" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}",
             environment={"HOME": "/tmp"},
             working_dir="/work",
-            volumes={str(folder): {"bind": "/work", "mode": "rw"}},
-            devices=["/dev/fuse"],
-            security_opt=SECURITY,
-            remove=True,
-            stderr=True,
-        )
+            host_config=rights,
+        )["Id"]
     except ImageNotFound as error:
         raise UserError(
             "Apptainer is not installed here (Debian sid: apt-get install apptainer), and neither is the "
             "container that has it: `pwm image build --cluster` builds that"
         ) from error
-    except ContainerError as error:
-        raise _failed(error.stderr.decode(errors="replace")) from error
+    try:
+        docker.api.start(container)
+        if docker.api.wait(container)["StatusCode"]:
+            raise _failed(docker.api.logs(container).decode(errors="replace"))
+    finally:
+        docker.api.remove_container(container, force=True)
 
 
 def _failed(printed: str) -> UserError:
