@@ -180,8 +180,11 @@ def run(argv: list[str]) -> int:
     node.up()
     rehearsal.submit()
     rehearsal.wait()
-    print(rehearsal.tables())
+    print(rehearsal.tables(), flush=True)
     complaints = rehearsal.complaints()
+    report = ["report", "--runs", str(WORK), "--out", str(WORK / "report")]
+    if subprocess.run([sys.executable, "-m", "pwm", *report], stderr=subprocess.DEVNULL).returncode:
+        complaints.append(f"`pwm {' '.join(report)}` failed")
     for complaint in complaints:
         print(complaint)
     return 1 if complaints else 0
