@@ -139,6 +139,8 @@ def best_in_multitask(found: Collected) -> Answer:
         verdict = f"No: {', '.join(below)} is better."
     elif len(above) == len(known):
         verdict = "Yes: it is better than every other multi-task experiment."
+    elif not any(pair.improvement.known for pair in known):
+        verdict = f"Cannot be told from one seed; it is number {place} of {len(ranked)}."
     else:
         lead = "It has the highest peak" if place == 1 else f"It is number {place} of {len(ranked)}"
         verdict = f"Not settled. {lead}, but not every interval of its differences excludes zero."
@@ -157,17 +159,20 @@ def which_substeps(found: Collected) -> Answer:
             verdicts.append(f"{title}: not known, fewer than two flow variants have a return.")
             continue
         names.sort(key=lambda name: measures.mean_of(found.of(name), "seconds_per_epoch"))
-        cheapest, chosen = names[0], names[0]
+        cheapest, chosen, told = names[0], names[0], False
         for name in names[1:]:
             pair = measures.compare(found, name, chosen)
             if pair is None:
                 continue
             evidence.append(describe(pair))
             weak += _weakness([pair], found)
+            told |= pair.improvement.known
             if pair.improvement.known and pair.improvement.sign > 0:
                 chosen = name
         evidence += [_cost(found.of(name)) for name in names]
-        if chosen == cheapest:
+        if not told:
+            verdicts.append(f"{title}: cannot be told from one seed.")
+        elif chosen == cheapest:
             verdicts.append(f"{title}: none earns its extra cost over the cheapest, {cheapest}, so far.")
         else:
             verdicts.append(f"{title}: {chosen} earns its cost over {cheapest}.")

@@ -191,6 +191,7 @@ def stability(found: Collected) -> list[Figure]:
             axes.barh(row, np.mean(values), color=color, alpha=0.3, height=0.6)
             axes.plot(values, [row] * len(values), "o", color=color, markersize=5)
         axes.set_yticks(range(len(names)), names[::-1])
+        axes.set_xlim(min(0.0, axes.get_xlim()[0]) if name == "drop" else 0.0, max(1.0, axes.get_xlim()[1]))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         pictures.append(
             Figure(f"stability_{name}", f"{title}: a dot per run, a bar for their mean.", _svg(canvas))

@@ -108,12 +108,15 @@ def test_comparisons_are_made_at_equal_steps_and_list_what_differs(tmp_path: Pat
 def test_one_seed_and_an_unfinished_run_make_an_answer_weak(tmp_path: Path) -> None:
     synthetic.run(tmp_path, "st_baseline", top=500)
     synthetic.run(tmp_path, "st_flow_v1", top=900, epochs=30, max_epochs=60)
-    answer = answers.does_flow_help(runs.collect([tmp_path]))
+    synthetic.run(tmp_path, "st_flow_v2", top=950)
+    found = runs.collect([tmp_path])
+    answer = answers.does_flow_help(found)
     assert "cannot be told from one seed" in answer.verdict
+    assert "single-task: cannot be told from one seed" in answers.which_substeps(found).verdict
     assert any("one seed" in reason for reason in answer.weak)
     assert any("unfinished: st_flow_v1-s0 (30/60)" in reason for reason in answer.weak)
     text = text_of(tmp_path)
-    assert "No run at all: st_flow_v2, st_flow_v3, mt_baseline" in text
+    assert "No run at all: st_flow_v3, mt_baseline" in text
     assert "Unfinished: st_flow_v1-s0 (30 of 60 epochs)" in text
 
 
