@@ -4,6 +4,9 @@
 The processes register with the one that started them, which hands signals on to them (neither
 ``accelerate launch`` nor the elastic agent under it does, and USR2 would kill both) and learns from
 each how it ended, so that one mistake is one line and one exit code however many processes made it.
+
+On several nodes one such launcher runs on each (``srun --ntasks-per-node=1``) and starts that node's share;
+they meet at ``MASTER_ADDR`` and ``MASTER_PORT``, which the batch script sets.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pwm.errors import UserError
 from pwm.training.compose import choices
@@ -38,6 +41,23 @@ INTERRUPTED = 130
 POLL_S = 0.2
 GRACE_S = 30.0
 """How long the others may take to end once one process has failed."""
+
+
+class Nodes(NamedTuple):
+    """Where this launcher stands among those of the job."""
+
+    number: int = 1
+    rank: int = 0
+    address: str | None = None
+    port: int = 0  # a free one
+
+    @classmethod
+    def of_slurm(cls) -> Nodes:
+        """As Slurm and the batch script say; one node where they say nothing."""
+        number, address = int(os.environ.get("SLURM_NNODES", "1")), os.environ.get("MASTER_ADDR")
+        if number == 1 or address is None:
+            return cls()
+        return cls(number, int(os.environ["SLURM_NODEID"]), address, int(os.environ["MASTER_PORT"]))
 
 
 def train(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig], int]) -> int:
@@ -58,18 +78,20 @@ def train(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig]
     return run(config)
 
 
-def launch_command(config: TrainConfig, overrides: list[str]) -> list[str]:
-    """The command line that trains in ``config.num_processes`` processes."""
+def launch_command(config: TrainConfig, overrides: list[str], nodes: Nodes = Nodes()) -> list[str]:  # noqa: B008
+    """The command line that trains in this node's share of ``config.num_processes`` processes."""
     cores = len(os.sched_getaffinity(0))
-    threads = config.threads or max(1, cores // config.num_processes)
-    flags = {
+    threads = config.threads or max(1, cores * nodes.number // config.num_processes)
+    flags: dict[str, str | int] = {
         "num_processes": config.num_processes,
-        "num_machines": 1,
+        "num_machines": nodes.number,
         "mixed_precision": config.mixed_precision,
         "dynamo_backend": "no",
-        "main_process_port": 0,  # a free one
+        "main_process_port": nodes.port,
         "num_cpu_threads_per_process": threads,
     }
+    if nodes.address is not None:
+        flags |= {"machine_rank": nodes.rank, "main_process_ip": nodes.address}
     command = [sys.executable, "-m", "accelerate.commands.launch"]
     if config.num_processes > 1:  # without GPUs, too, this is what makes accelerate start several
         command.append("--multi_gpu")
@@ -108,15 +130,24 @@ def _reported(run: Callable[[], int], folder: Path) -> int:
 
 
 def _launch(config: TrainConfig, overrides: list[str]) -> int:
+    nodes = Nodes.of_slurm()
+    if config.num_processes % nodes.number:
+        raise UserError(
+            f"num_processes={config.num_processes} on {nodes.number} nodes: "
+            f"expected a multiple of {nodes.number}"
+        )
+    here = config.num_processes // nodes.number
     with tempfile.TemporaryDirectory(prefix="pwm-launch-") as name:
         folder = Path(name)
         with _collected_signals() as received:
             # A session of its own: what the terminal sends arrives here, and is handed on from here.
             process = subprocess.Popen(
-                launch_command(config, overrides), env={**os.environ, REPORTS: name}, start_new_session=True
+                launch_command(config, overrides, nodes),
+                env={**os.environ, REPORTS: name},
+                start_new_session=True,
             )
-            delivered = _wait(process, folder, config.num_processes, received)
-        return _outcome(process.returncode, list(_reports(folder)), config.num_processes, delivered)
+            delivered = _wait(process, folder, here, received)
+        return _outcome(process.returncode, list(_reports(folder)), here, delivered)
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ def test_one_process_is_started_again_where_that_is_asked_for(
     body = "(here / 'threads').write_text(os.environ['OMP_NUM_THREADS']); return 75"
     worker.write_text(WORKER.replace("{body}", body).replace("== 2", "== 1").replace('"RANK"', '"HOME"'))
 
-    def command(config: TrainConfig, overrides: list[str]) -> list[str]:
+    def command(config: TrainConfig, overrides: list[str], nodes: launch.Nodes) -> list[str]:
         whole = real(config, overrides)
         return [*whole[: whole.index("--module")], str(worker), *overrides]
 
@@ -210,3 +210,20 @@ def test_accelerate_starts_and_ends_them(tmp_path: Path) -> None:
     assert result.returncode == 0
     assert sorted(path.name for path in reports.glob("*.json")) == ["0.json", "1.json"]
     assert [(tmp_path / f"rank-{rank}").read_text() for rank in "01"] == ["num_processes=2 run=a b"] * 2
+
+
+def test_each_node_starts_its_share_and_they_meet_where_the_job_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"SLURM_NNODES": "2", "SLURM_NODEID": "1", "MASTER_ADDR": "node-a", "MASTER_PORT": "23456"}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+    command = launch.launch_command(config("num_processes=4"), [], launch.Nodes.of_slurm())
+    wanted = {"num_machines=2", "machine_rank=1", "num_processes=4", "main_process_port=23456"}
+    assert {f"--{flag}" for flag in {*wanted, "main_process_ip=node-a"}} <= set(command)
+
+
+def test_processes_that_do_not_divide_among_the_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"SLURM_NNODES": "3", "SLURM_NODEID": "0", "MASTER_ADDR": "node-a", "MASTER_PORT": "23456"}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="num_processes=4 on 3 nodes: expected a multiple of 3"):
+        launch.train(config("num_processes=4", "num_envs=12", "wm_batch_size=12"), [], never)
