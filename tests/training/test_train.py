@@ -142,16 +142,11 @@ def test_eval_of_what_is_no_run_says_so(tmp_path: Path, capsys: pytest.CaptureFi
     assert "is not a run folder" in error and error.count("\n") == 1
 
 
-def copied(whole: Path, folder: Path) -> Path:
-    """As if the run had died after epoch 8 of 8 but its last checkpoint were not there."""
-    shutil.copytree(whole, folder)
-    return folder
-
-
 def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = copied(whole, tmp_path / "run")
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
     newest = folder / "checkpoints" / "epoch-8.pt"
     newest.write_bytes(newest.read_bytes()[:5000])
     process = start(folder, "max_epochs=8")
