@@ -67,7 +67,7 @@ submit: $(STAMP) ## submit all eight; submit-mt, submit-st or submit-<name> some
 submit-%: $(STAMP)
 	@$(SUBMIT) '$*' $(ARGS)
 
-sweep: $(STAMP) ## submit a grid of configs/sweep (SWEEP=multi_task DRY_RUN=1 CLUSTER=name)
+sweep: $(STAMP) ## submit a sweep, at W&B if there is a key (SWEEP=multi_task DRY_RUN=1 CLUSTER=name ARGS=--local)
 	@$(RUN) -m pwm suite sweep '$(or $(SWEEP),all)' $(ON_CLUSTER) $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 status: $(STAMP) ## jobs and progress of every run in one table (WATCH=1 keeps it up to date)

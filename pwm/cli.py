@@ -31,19 +31,23 @@ COMMANDS = {
     "eval": Command("pwm.training.evaluate", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
     "bench": Command("pwm.training.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
     "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
-    "report": Command("pwm.suite.report", "run", "compare runs: pwm report [--runs DIR …] [--out DIR]"),
+    "report": Command("pwm.suite.report.report", "run", "compare runs: pwm report [--runs DIR …]"),
     "image": Command("pwm.suite.image.commands", "run", "its image: pwm image build|sif|inspect|verify"),
     "suite": Command("pwm.cli", "suite", "all experiments: pwm suite demo|jobs|submit|status|logs|cancel"),
 }
 SUITE = {
     "demo": Command("pwm.suite.demo", "run", "train all eight at demo scale"),
-    "jobs": Command("pwm.suite.jobs", "run", "render the eight batch scripts"),
-    "submit": Command("pwm.suite.submit", "run", "submit jobs: pwm suite submit mt_flow_v2 | st | mt | all"),
-    "status": Command("pwm.suite.status", "run", "jobs and progress in one table"),
-    "logs": Command("pwm.suite.follow", "run", "the newest log: pwm suite logs mt_flow_v2 -f"),
-    "rehearse": Command("pwm.suite.rehearsal", "run", "all eight jobs, small, on a pretend Slurm in Docker"),
-    "cancel": Command("pwm.suite.submit", "cancel", "cancel jobs, named as for submit"),
-    "sweep": Command("pwm.suite.sweep", "run", "submit a grid: pwm suite sweep multi_task"),
+    "jobs": Command("pwm.suite.slurm.jobs", "run", "render the eight batch scripts"),
+    "submit": Command("pwm.suite.slurm.submit", "run", "pwm suite submit mt_flow_v2 | st | mt | all"),
+    "status": Command("pwm.suite.slurm.status", "run", "jobs and progress in one table"),
+    "logs": Command("pwm.suite.slurm.follow", "run", "the newest log: pwm suite logs mt_flow_v2 -f"),
+    "rehearse": Command(
+        "pwm.suite.rehearsal.rehearsal", "run", "the eight jobs on a pretend Slurm in Docker"
+    ),
+    "cancel": Command("pwm.suite.slurm.submit", "cancel", "cancel jobs, named as for submit"),
+    "sweep": Command("pwm.suite.slurm.sweep", "run", "submit a sweep: pwm suite sweep multi_task"),
+    "draw": Command("pwm.suite.slurm.cell", "draw", "in a sweep's job: say which run is the job's"),
+    "cell": Command("pwm.suite.slurm.cell", "train", "in a sweep's job: train the job's cell"),
     "sync": Command("pwm.suite.sync", "run", "copy to W&B what offline runs left"),
 }
 
@@ -102,6 +106,7 @@ def _help() -> str:
 
 def train(argv: list[str]) -> int:
     """``pwm train``: compose, then train, in as many processes as the configuration says."""
+    from pwm.suite.slurm import cell
     from pwm.training.compose import choices, compose, to_yaml
 
     parser = Parser(
@@ -113,6 +118,8 @@ def train(argv: list[str]) -> int:
     parser.add_argument("--cfg", choices=["job"], help="print the resolved configuration and stop")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="alg=<name> is required")
     arguments = parser.parse_intermixed_args(argv)
+    if cell.NOTE in os.environ:
+        return cell.note(arguments.overrides)
     config = compose(arguments.overrides)
     if arguments.cfg:
         print(to_yaml(config), end="")

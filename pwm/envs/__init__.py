@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # a simulator is imported when one of its environments is mad
     from pwm.envs.dflex.env import DflexEnv
     from pwm.envs.newton.env import NewtonEnv
 
-__all__ = ["ENVS", "MultiTaskEnv", "Step", "VectorEnv", "make", "make_tasks"]
+__all__ = ["DRAWABLE", "ENVS", "MultiTaskEnv", "Step", "VectorEnv", "make", "make_tasks"]
 
 ENVS: dict[str, tuple[str, str]] = {
     "ant": ("pwm.envs.newton.ant", "Ant"),
@@ -30,6 +30,9 @@ ENVS: dict[str, tuple[str, str]] = {
     "dflex_snu_humanoid": ("pwm.envs.dflex.env", "SNUHumanoid"),
 }
 """Name of every environment: its module (imported when first made) and class."""
+
+DRAWABLE = tuple(name for name, (module, _) in ENVS.items() if module.startswith("pwm.envs.newton."))
+"""Those that are :class:`pwm.envs.base.Drawable`."""
 
 
 def make(

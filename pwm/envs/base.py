@@ -7,6 +7,11 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+DT = 1.0 / 60.0
+"""Seconds per step, in every environment."""
+
+Point = tuple[float, float, float]
+
 
 class Step(NamedTuple):
     """What one step of ``N`` environments returns."""
@@ -64,4 +69,32 @@ class VectorEnv(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
+        ...
+
+
+class Capsule(NamedTuple):
+    """A part of a body: all that is within ``radius`` of a line; a sphere where the line is a point."""
+
+    body: int
+    """0 is the root."""
+    start: Point
+    """In the body's frame [m]."""
+    end: Point
+    radius: float
+    """m."""
+
+
+class Drawable(VectorEnv, Protocol):
+    """A :class:`VectorEnv` of one task that can be drawn: y is up, and the ground, if any, at y = 0.
+
+    Attributes:
+        capsules: what an environment consists of; the first one starts at the root.
+        planar: whether it moves in the plane z = 0 only, on a rail along x.
+    """
+
+    capsules: tuple[Capsule, ...]
+    planar: bool
+
+    def segments(self) -> Tensor:
+        """``[N, S, 2, 3]`` m: where the ends of the ``capsules`` are now."""
         ...

@@ -17,10 +17,13 @@ class MultiTaskEnv:
 
     Observations and actions are zero-padded at the end to the largest of the tasks; a padded action
     component has no effect and ``action_mask`` 0. Rewards are each task's own.
+
+    Attributes:
+        envs: each task's own environments.
     """
 
     def __init__(self, envs: Sequence[VectorEnv]) -> None:
-        self._envs = list(envs)
+        self.envs = list(envs)
         self.name = "+".join(env.name for env in envs)
         self.num_envs = sum(env.num_envs for env in envs)
         self.obs_dim = max(env.obs_dim for env in envs)
@@ -32,7 +35,7 @@ class MultiTaskEnv:
         self.episode_length = torch.cat([env.episode_length for env in envs])
 
     def reset(self) -> Tensor:
-        return torch.cat([self._pad(env.reset(), self.obs_dim) for env in self._envs])
+        return torch.cat([self._pad(env.reset(), self.obs_dim) for env in self.envs])
 
     def step(self, action: Tensor) -> Step:
         steps = self._each(action, lambda env, rows: env.step(rows[:, : env.act_dim]))
@@ -50,16 +53,16 @@ class MultiTaskEnv:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        return {env.name: env.state_dict() for env in self._envs}
+        return {env.name: env.state_dict() for env in self.envs}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for env in self._envs:
+        for env in self.envs:
             env.load_state_dict(state[env.name])
 
     def _each(self, rows: Tensor, function: Callable[[VectorEnv, Tensor], Any]) -> list[Any]:
         """``function`` of every environment and its rows."""
-        parts = rows.split([env.num_envs for env in self._envs])
-        return [function(env, part) for env, part in zip(self._envs, parts, strict=True)]
+        parts = rows.split([env.num_envs for env in self.envs])
+        return [function(env, part) for env, part in zip(self.envs, parts, strict=True)]
 
     @staticmethod
     def _pad(rows: Tensor, width: int) -> Tensor:

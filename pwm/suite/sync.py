@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
 from pwm.suite import logs
+from pwm.suite.wandb_server import log_in
 from pwm.training import metrics
 from pwm.training.run_folder import RunFolder
 from pwm.training.wandb_copy import State, copy
@@ -19,7 +22,7 @@ def run(argv: list[str]) -> int:
     """Copy the rows that are not at W&B yet, run by run; returns 1 if one was refused.
 
     Raises:
-        UserError: a folder given is missing.
+        UserError: a folder given is missing, or W&B is needed and out of reach.
     """
     parser = Parser(prog="pwm suite sync", description=__doc__)
     parser.add_argument(
@@ -31,13 +34,19 @@ def run(argv: list[str]) -> int:
         if not root.is_dir():
             raise UserError(f"no folder {str(root)!r}; name run folders, or folders of them")
     sources = [source for root in args.runs or [RUNS] for source in logs.find(None, root)]
-    outcomes = [_sync(RunFolder(source.path), args.all) for source in sources]
+    reach = functools.cache(_reach)  # one answer for all runs
+    outcomes = [_sync(RunFolder(source.path), args.all, reach) for source in sources]
     if not sources:
         print("no runs here")
     return int(not all(outcomes))
 
 
-def _sync(folder: RunFolder, untracked: bool) -> bool:
+def _reach() -> None:
+    if not log_in():
+        raise UserError("there is no key for W&B: set WANDB_API_KEY, or have `wandb login` write it to netrc")
+
+
+def _sync(folder: RunFolder, untracked: bool, reach: Callable[[], None]) -> bool:
     """Copy one run and say what was done; False if it could not be."""
     try:
         state, config = State(folder), folder.config()
@@ -52,6 +61,7 @@ def _sync(folder: RunFolder, untracked: bool) -> bool:
     elif rows and state.online and state.copied >= rows[-1]["epoch"]:
         print(f"{folder.path}: nothing new")
     else:
+        reach()
         try:
             copied = copy(folder, "online")
         except Exception as error:  # whatever W&B raises; the other runs may still go

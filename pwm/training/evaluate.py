@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from pwm.algorithms.agent import Agent
 from pwm.arguments import Parser
 from pwm.envs.base import VectorEnv
 from pwm.errors import UserError
-from pwm.training import model_quality
+from pwm.training import gradient_quality, model_quality, video
 from pwm.training.build import build_agent, build_env, resolve_device
 from pwm.training.checkpoint import Checkpoints
 from pwm.training.config import TrainConfig
@@ -20,7 +21,9 @@ from pwm.training.evaluation import EVALUATION_SEED, Evaluation, Evaluator
 from pwm.training.run_folder import RunFolder
 
 STRETCHES = 8
-"""Per environment, to fit the decoder and again to test."""
+"""Per environment, to fit the decoder, to test, and to compare gradients."""
+DIRECTIONS = 8
+"""In which a stretch's actions are moved."""
 
 
 def run(argv: list[str]) -> int:
@@ -37,7 +40,21 @@ def run(argv: list[str]) -> int:
     print(f"{config.name}: {folder.path}, {'best' if arguments.best else 'latest'} checkpoint, epoch {epoch}")
     if arguments.world_model:
         return _world_model(folder, config, state, epoch, seed)
-    evaluation, tasks = evaluate_state(config, state, seed)
+    path = None
+    if arguments.video is not None:
+        path = Path(arguments.video) if arguments.video else folder.videos / video.default_name(epoch, seed)
+        video.prepare(path, config.tasks)
+    env = build_env(config, config.eval_episodes, resolve_device(config.device), seed)
+    film = video.Film(env, path) if path else None
+    evaluation = Evaluator(env)(_agent(config, env, state), watch=film.watch if film else None)
+    _print(evaluation, env.tasks)
+    if film:
+        film.write()
+        print(f"the first episode of each task: {film.path}")
+    return 0
+
+
+def _print(evaluation: Evaluation, tasks: tuple[str, ...]) -> None:
     print(f"{'task':<12}{'episodes':>9}{'return':>11}{'std':>9}{'length':>8}{'m/s':>8}")
     for index, task in enumerate(tasks):
         mine = evaluation.task == index
@@ -46,15 +63,6 @@ def run(argv: list[str]) -> int:
             f"{task:<12}{len(returns):>9}{returns.mean():>11.2f}{returns.std(correction=0):>9.2f}"
             f"{evaluation.length[mine].mean():>8.1f}{velocity:>8.3f}"
         )
-    return 0
-
-
-def evaluate_state(
-    config: TrainConfig, state: dict[str, Any], seed: int
-) -> tuple[Evaluation, tuple[str, ...]]:
-    """Evaluate the agent of a checkpoint's ``state``; returns the episodes and the tasks' names."""
-    env = build_env(config, config.eval_episodes, resolve_device(config.device), seed)
-    return Evaluator(env)(_agent(config, env, state)), env.tasks
 
 
 def _agent(config: TrainConfig, env: VectorEnv, state: dict[str, Any]) -> Agent:
@@ -68,39 +76,52 @@ def _agent(config: TrainConfig, env: VectorEnv, state: dict[str, Any]) -> Agent:
 
 
 def _world_model(folder: RunFolder, config: TrainConfig, state: dict[str, Any], epoch: int, seed: int) -> int:
-    """Measure the open-loop errors, print them and keep them in the run folder."""
+    """Measure predictions and gradients, print them and keep them in the run folder."""
     device = resolve_device(config.device)
     torch.manual_seed(seed)
     envs = [build_env(config, config.eval_episodes, device, seed + offset) for offset in (0, 1)]
     agent = _agent(config, envs[0], state)
     fit, test = (model_quality.gather(agent, env, STRETCHES) for env in envs)
-    if not fit.task.numel() or not test.task.numel():
+    slopes = gradient_quality.gather(
+        agent, envs[1], STRETCHES, model_quality.HORIZON, DIRECTIONS, config.gamma
+    )
+    if not (fit.task.numel() and test.task.numel() and slopes.task.numel()):
         raise UserError(
             f"no stretch of {model_quality.HORIZON} steps without an end of episode: give more --episodes"
         )
-    errors = model_quality.measure(agent, fit, test)
+    measured = model_quality.measure(agent, fit, test, slopes, config.gamma)
     print(
-        f"{test.task.numel()} stretches; mean squared error / variance after 1, 4, 8 and 16 open-loop steps"
+        f"{test.task.numel()} stretches; after 1, 4, 8 and 16 open-loop steps the mean squared error / "
+        "variance,\nand the cosine of the imagined return's gradient with the real one's"
     )
-    print(f"{'substeps':<10}{'latent':>30}{'reward':>30}{'observation':>30}")
-    for substeps, kinds in errors.items():
+    print(f"{'substeps':<9}" + "".join(f"{kind:>28}" for kind in next(iter(measured.values()))))
+    for substeps, kinds in measured.items():
         shown = (" ".join(f"{curve[step - 1]:6.3f}" for step in (1, 4, 8, 16)) for curve in kinds.values())
-        print(f"{substeps:<10}" + "".join(f"{text:>30}" for text in shown))
-    model_quality.save(folder, epoch, config.flow_substeps, errors)
+        print(f"{substeps:<9}" + "".join(f"{text:>28}" for text in shown))
+    model_quality.save(folder, epoch, config.flow_substeps, measured)
     return 0
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser(prog="pwm eval", description="Evaluate a run's checkpoint, closed loop, deterministic.")
     parser.add_argument("run", metavar="run=<folder>", help="the run's folder")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--world-model", action="store_true", help="how well it predicts, open loop; pwm report shows it too"
+    )
+    instead.add_argument(
+        "--video",
+        nargs="?",
+        metavar="FILE",
+        help="also draw the first episode of each task: --video=FILE, a .mp4 (by ffmpeg) or .gif "
+        "(default: <folder>/videos/<epoch>-s<seed>)",
     )
     parser.add_argument("--best", action="store_true", help="the best checkpoint instead of the latest")
     parser.add_argument("--episodes", type=int, default=32, help="episodes, over all tasks (default 32)")
     parser.add_argument("--seed", type=int, help="seed of the start states (default: the training's own)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
-    arguments = parser.parse_args(argv)
+    # A bare --video takes nothing from what follows it.
+    arguments = parser.parse_args(["--video=" if argument == "--video" else argument for argument in argv])
     if arguments.episodes < 1:
         raise UserError(f"--episodes {arguments.episodes}: expected at least 1")
     arguments.run = arguments.run.removeprefix("run=")

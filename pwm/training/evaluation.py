@@ -32,6 +32,11 @@ class Evaluation(NamedTuple):
     """Task index."""
 
 
+Watch = Callable[[Tensor, Tensor, Tensor], None]
+"""Called before every step with the observations ``[N, obs_dim]``, the returns so far and which episodes are
+still running, each ``[N]``."""
+
+
 class Evaluator:
     """Evaluates agents on one set of environments, always from the same start states."""
 
@@ -40,7 +45,9 @@ class Evaluator:
         self._start: dict[str, Any] = env.state_dict()
 
     @torch.no_grad()
-    def __call__(self, agent: Agent, stop: Callable[[], bool] = lambda: False) -> Evaluation:
+    def __call__(
+        self, agent: Agent, stop: Callable[[], bool] = lambda: False, watch: Watch | None = None
+    ) -> Evaluation:
         """One deterministic episode of every environment.
 
         Raises:
@@ -55,6 +62,8 @@ class Evaluator:
         for step_index in range(1, int(env.episode_length.max()) + 1):
             if stop():
                 raise Dropped
+            if watch is not None:
+                watch(observation, returns, running)
             step = env.step(agent.act(observation, env.task, deterministic=True))
             returns += torch.where(running, step.reward, 0)
             velocity += torch.where(running, env.forward_velocity(step.final_observation), 0)

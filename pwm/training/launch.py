@@ -16,7 +16,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -27,15 +26,18 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from pwm.errors import UserError
+from pwm.interpreter import PYTHON
 from pwm.training.compose import choices
 from pwm.training.config import TrainConfig
-from pwm.training.signals import STOPPED
+from pwm.training.signals import STOPPED, heed, spare
 from pwm.training.validate import validate
 
 LAUNCH = "PWM_LAUNCH"
 """Environment variable; ``always``: through ``accelerate launch`` however few the processes."""
 REPORTS = "PWM_LAUNCH_REPORTS"
 """Environment variable: the folder in which the started processes report."""
+STOP_FILE = "PWM_STOP_FILE"
+"""Environment variable: a file whose appearance has the effect of SIGUSR2, for launchers under ``srun``."""
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGHUP)
 INTERRUPTED = 130
 POLL_S = 0.2
@@ -67,6 +69,7 @@ def train(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig]
     Raises:
         UserError: what ``run`` raised, in whichever process, or a process died.
     """
+    heed()
     started = int(os.environ.get("WORLD_SIZE", "1"))
     folder = os.environ.get(REPORTS)
     if started > 1:
@@ -92,11 +95,11 @@ def launch_command(config: TrainConfig, overrides: list[str], nodes: Nodes = Nod
     }
     if nodes.address is not None:
         flags |= {"machine_rank": nodes.rank, "main_process_ip": nodes.address}
-    command = [sys.executable, "-m", "accelerate.commands.launch"]
+    command = [*PYTHON, "-m", "accelerate.commands.launch"]
     if config.num_processes > 1:  # without GPUs, too, this is what makes accelerate start several
         command.append("--multi_gpu")
     command += [f"--{name}={value}" for name, value in sorted(flags.items())]
-    return [*command, "--module", "pwm", "train", *overrides]
+    return [*command, "--no_python", *PYTHON, "-u", "-m", "pwm", "train", *overrides]
 
 
 def _as_started(config: TrainConfig, processes: int) -> TrainConfig:
@@ -145,6 +148,7 @@ def _launch(config: TrainConfig, overrides: list[str]) -> int:
                 launch_command(config, overrides, nodes),
                 env={**os.environ, REPORTS: name},
                 start_new_session=True,
+                preexec_fn=spare,  # only the trainers in it answer
             )
             delivered = _wait(process, folder, here, received)
         return _outcome(process.returncode, list(_reports(folder)), here, delivered)
@@ -170,10 +174,14 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, processes: int, receiv
     """Wait for the end, handing on signals; returns those handed on."""
     delivered: list[int] = []
     deadline = float("inf")
+    stop_file = os.environ.get(STOP_FILE)
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(POLL_S)
             return delivered
+        if stop_file is not None and os.path.exists(stop_file):
+            received.append(signal.SIGUSR2)
+            stop_file = None
         pids = _running(folder)
         registered = len(list(folder.glob("*.pid")))
         while received and registered == processes:

@@ -1,4 +1,5 @@
-"""How well a world model predicts: open-loop errors over 1 to ``HORIZON`` steps on fresh real data.
+"""How well a world model predicts, as open-loop errors over 1 to ``HORIZON`` steps on fresh real data, and
+how well its gradient agrees with the real one.
 
 The errors are mean squared errors divided by the variance of what is predicted, so 1 is as bad as predicting
 the mean. Latents of different models are not comparable; the observation decoded from the latent (by ridge
@@ -8,6 +9,7 @@ regression, fitted on other environments than it is tested on) and the reward ar
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -17,6 +19,7 @@ from torch import Tensor
 from pwm.algorithms.agent import Agent
 from pwm.envs.base import VectorEnv
 from pwm.models.dynamics import FlowDynamics
+from pwm.training.gradient_quality import Slopes, agreement
 from pwm.training.run_folder import RunFolder
 
 FILE = "world_model.json"
@@ -65,18 +68,25 @@ def gather(agent: Agent, env: VectorEnv, stretches: int) -> Slices:
 
 
 @torch.no_grad()
-def measure(agent: Agent, fit: Slices, test: Slices) -> dict[str, dict[str, list[float]]]:
-    """Errors after 1 to ``HORIZON`` steps by substeps and kind (``latent``, ``reward``, ``observation``); the
-    decoder learns from ``fit``."""
+def measure(
+    agent: Agent, fit: Slices, test: Slices, slopes: Slopes, gamma: float
+) -> dict[str, dict[str, list[float]]]:
+    """Values after 1 to ``HORIZON`` steps by substeps and kind: the errors ``latent``, ``reward`` and
+    ``observation`` on ``test``, the decoder having learned from ``fit``, and ``gradient``, the cosine
+    with the real ``slopes``."""
     decode = _decoder(agent, fit)
+
+    def all_kinds() -> dict[str, list[float]]:
+        return _errors(agent, test, decode) | {"gradient": agreement(agent, slopes, gamma)}
+
     dynamics = agent.world_model.dynamics
     if not isinstance(dynamics, FlowDynamics):
-        return {NO_SUBSTEPS: _errors(agent, test, decode)}
+        return {NO_SUBSTEPS: all_kinds()}
     own, result = dynamics.substeps, {}
     try:
         for substeps in sorted({*SUBSTEPS, own}):
             dynamics.substeps = substeps
-            result[str(substeps)] = _errors(agent, test, decode)
+            result[str(substeps)] = all_kinds()
     finally:
         dynamics.substeps = own
     return result
@@ -88,11 +98,18 @@ def save(folder: RunFolder, epoch: int, own: int | None, errors: dict[str, dict[
         "epoch": epoch,
         "horizon": HORIZON,
         "substeps": NO_SUBSTEPS if own is None else own,
-        "errors": errors,
+        "errors": {
+            label: {kind: [_or_none(value) for value in curve] for kind, curve in kinds.items()}
+            for label, kinds in errors.items()
+        },
     }
     temporary = folder.path / f"{FILE}.tmp"
     temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     os.replace(temporary, folder.path / FILE)
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _errors(agent: Agent, data: Slices, weights: Tensor) -> dict[str, list[float]]:

@@ -30,6 +30,7 @@ class RunFolder:
     metrics.jsonl    one JSON object per logging interval; the source of truth
     train.log        what training printed
     checkpoints/     see pwm.training.checkpoint
+    videos/          what pwm eval --video drew
     lock             held by the process that trains
     wandb*           see pwm.training.tracking; absent unless the run is tracked
     """
@@ -41,6 +42,7 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.log = self.path / "train.log"
         self.checkpoints = self.path / "checkpoints"
+        self.videos = self.path / "videos"
         self._lock_file = self.path / "lock"
         self._lock: IO[str] | None = None
 

@@ -6,8 +6,22 @@ import signal
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+FROM_SLURM = (signal.SIGTERM, signal.SIGUSR2)
+"""Those that Slurm sends to every process of a job step, helpers of the trainer included."""
 STOPPED = 75
 """Exit code of a run that was asked to stop and saved where it was (EX_TEMPFAIL: start it again)."""
+
+
+def spare() -> None:
+    """From here on :data:`FROM_SLURM` are ignored, also by the programs that this process starts."""
+    for number in FROM_SLURM:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def heed() -> None:
+    """End :func:`spare`: until a run answers them, they are deadly."""
+    for number in FROM_SLURM:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Dropped(Exception):

@@ -10,11 +10,11 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from pwm.interpreter import PYTHON
 from pwm.training.run_folder import RunFolder
 
 CLOSE_SECONDS = 15.0
@@ -48,7 +48,7 @@ class WandbTracker:
     def __init__(self, folder: RunFolder, mode: str, say: Callable[[str], None]) -> None:
         self._say, self._folder, self._warned = say, folder, False
         self._process: subprocess.Popen[bytes] | None = None
-        command = [sys.executable, "-m", "pwm.training.wandb_copy", str(folder.path), mode]
+        command = [*PYTHON, "-m", "pwm.training.wandb_copy", str(folder.path), mode]
         try:
             with (folder.path / LOG).open("wb") as log:
                 # A session of its own: Ctrl-C is for the trainer, which then closes it.

@@ -3,7 +3,7 @@
 ``python -m pwm.training.wandb_copy <run folder> online|offline`` copies rows as they are written until its
 standard input ends. The run folder is the source: what a lost process or a lost server did not take is copied
 the next time, here or by ``pwm suite sync``. The key comes from the environment or netrc, the project from
-``WANDB_PROJECT`` (default ``pwm``).
+``WANDB_PROJECT`` (default ``pwm``). In a cell of a W&B sweep, the run is the one that the sweep made for it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ PROJECT = "pwm"
 STATE = "wandb.json"
 POLL = 1.0  # seconds
 INIT_TIMEOUT = 60.0  # seconds
+FINISH_TIMEOUT = 300.0  # seconds
 
 
 class State:
@@ -47,6 +48,12 @@ class State:
     def exists(self) -> bool:
         """Whether the run was ever tracked."""
         return self._path.exists()
+
+    def adopt(self, name: str) -> None:
+        """Keep ``name`` as the id from now on; nothing has arrived under another."""
+        if name != self.id:
+            self.id, self.copied, self.online = name, 0, False
+        self.save()
 
     def save(self) -> None:
         """Keep it in the run folder."""
@@ -72,27 +79,38 @@ def arguments(config: TrainConfig, folder: RunFolder) -> dict[str, Any]:
     }
 
 
+def sweep_run() -> str | None:
+    """The id that a sweep gave the run of this process; None outside sweeps. W&B takes no other there."""
+    return os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+
+
 def copy(folder: RunFolder, mode: str, more: Callable[[], bool] = lambda: False) -> int:
     """Copy the rows that are not there yet, and as long as ``more()`` (which may wait) those that come;
     returns the last epoch copied.
 
     Raises:
         wandb.Error: refused, or no answer.
+        TimeoutError: the last rows do not arrive.
     """
     import wandb
 
     config, state = folder.config(), State(folder)
-    identity: dict[str, Any] = {"mode": mode}
-    if "WANDB_SWEEP_ID" not in os.environ:  # a sweep gives its runs ids of its own
-        identity |= {"id": state.id, "resume": "allow"}
-    settings = wandb.Settings(init_timeout=INIT_TIMEOUT, console="off", disable_git=True, save_code=False)
+    # Before anything is sent: a server that answers too late may know the run by this id.
+    state.adopt(sweep_run() or state.id)
+    settings = wandb.Settings(
+        init_timeout=INIT_TIMEOUT,
+        finish_timeout=FINISH_TIMEOUT,
+        finish_timeout_raises=True,
+        console="off",
+        disable_git=True,
+        save_code=False,
+    )
+    identity: dict[str, Any] = {"mode": mode, "id": state.id, "resume": "allow"}
     run = wandb.init(settings=settings, **identity, **arguments(config, folder))
+    state.adopt(run.id)
     online = mode == "online"
-    state.id = run.id
     arrived = state.copied if state.online == online else 0
     copied = max(arrived, run.starting_step - 1)
-    if not state.exists:
-        state.save()
     rows = Rows(folder.metrics)
     going = True
     while going:

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from pwm.suite import cluster_config, experiments, records, rehearsal
-from pwm.suite.node import Node
-from pwm.suite.rehearsal import OVERRIDES, Rehearsal
-from pwm.suite.submit import run_folder
+from pwm.suite import experiments
+from pwm.suite.rehearsal import rehearsal
+from pwm.suite.rehearsal.node import Node
+from pwm.suite.rehearsal.rehearsal import OVERRIDES, Rehearsal
+from pwm.suite.slurm import cluster_config, records
+from pwm.suite.slurm.submit import run_folder
 from pwm.training.metrics import read_metrics
 
 SIF = os.environ.get("PWM_TEST_SIF", "")
@@ -36,7 +38,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     work = tmp_path_factory.mktemp("rehearsal")
     shutil.copyfile(SIF, work / "pwm.sif")
     (work / "pwm.sif").chmod(0o644)
-    node = Node("pwm-rehearsal-test", rehearsal.CLUSTER_IMAGE, work)
+    node = Node("pwm-rehearsal-test", rehearsal.IMAGE, work)
     rehearsed = Rehearsal(node)
     rehearsed.lay_out()
     node.up()

@@ -14,7 +14,7 @@ from pwm.suite.image import build, source
 
 TOP = source.checkout()
 SCRIPTS = ["pwm/suite/image/entrypoint.sh", "pwm/suite/image/get_dflex.sh"]
-SCRIPTS += ["pwm/suite/cluster/entrypoint.sh", ".ci/run", ".ci/images"]
+SCRIPTS += ["pwm/suite/rehearsal/entrypoint.sh", ".ci/run", ".ci/images"]
 
 
 def tool(name: str) -> str:
@@ -45,7 +45,7 @@ def test_the_default_base_is_pinned_by_digest() -> None:
     assert len(digest) == 64
 
 
-@pytest.mark.parametrize("path", ["Dockerfile", "pwm/suite/cluster/Dockerfile"])
+@pytest.mark.parametrize("path", ["Dockerfile", "pwm/suite/rehearsal/Dockerfile"])
 def test_hadolint_finds_nothing(path: str) -> None:
     done = subprocess.run([tool("hadolint"), path], cwd=TOP, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from pwm.suite import cluster
+from pwm.suite import rehearsal
 from pwm.suite.image import source
 from pwm.training.signals import STOPPED
 
@@ -49,7 +49,7 @@ def docker(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
 def images() -> None:
     if shutil.which("docker") is None or docker("info", check=False).returncode:
         pytest.skip("needs a Docker engine")
-    for name in (cluster.IMAGE, CPU_IMAGE):
+    for name in (rehearsal.IMAGE, CPU_IMAGE):
         if docker("image", "inspect", name, check=False).returncode:
             pytest.skip(f"needs the image {name}: .ci/images builds it")
 
@@ -80,7 +80,7 @@ def node(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nod
         "run", "--detach", f"--name={name}", "--init", "--network=none", "--device=/dev/fuse",
         "--security-opt=seccomp=unconfined", "--security-opt=systempaths=unconfined",
         f"--volume={work}:/work", f"--volume={SIF}:/work/pwm.sif:ro", "--entrypoint=sleep",
-        cluster.IMAGE, "infinity",
+        rehearsal.IMAGE, "infinity",
     )  # fmt: skip
     try:
         docker("exec", name, "chmod", "666", "/dev/fuse")

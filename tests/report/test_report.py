@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pwm.cli import main
-from pwm.suite import answers, figures, measures, report, runs
+from pwm.suite.report import answers, figures, measures, report, runs
 from tests.report import synthetic
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pwm.suite import statistics
+from pwm.suite.report import statistics
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from pwm.cli import main
 from pwm.errors import UserError
-from pwm.suite import experiments, sweep
+from pwm.suite import experiments
+from pwm.suite.slurm import sweep
 from pwm.training.compose import choices, compose
 
 SETTINGS = {"single_task": ["st"], "multi_task": ["mt"], "all": ["all"]}
@@ -35,7 +36,7 @@ print(json.dumps([schema_violations_from_proposed_config(config), [run.config fo
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_grid_is_every_experiment_of_its_setting_with_five_seeds(name: str) -> None:
-    cells = sweep.grid(sweep.load(name), name)
+    cells = sweep.grid(sweep.load(name))
     wanted = [(alg, seed) for alg in experiments.select(SETTINGS[name]) for seed in range(5)]
     assert sorted((cell["alg"], cell["seed"]) for cell in cells) == sorted(wanted)
 
@@ -67,7 +68,7 @@ def test_wandbs_engine_finds_the_files_valid_and_yields_the_same_commands(engine
         if loaded["method"] != "grid":
             continue
         commands = [create_sweep_command_args({"args": config})["args_no_hyphens"] for config in configs]
-        ours = [[f"{key}={value}" for key, value in cell.items()] for cell in sweep.grid(loaded, name)]
+        ours = [[f"{key}={value}" for key, value in cell.items()] for cell in sweep.grid(loaded)]
         assert sorted(map(sorted, commands)) == sorted(map(sorted, ours))
 
 
@@ -82,13 +83,13 @@ def test_without_a_server_the_cells_are_ordinary_jobs(capsys: pytest.CaptureFixt
     assert main(["suite", "sweep", "multi_task", "--print"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 20 and lines[0] == "pwm train alg=mt_baseline seed=0"
-    assert main(["suite", "sweep", "single_task", "--dry-run"]) == 0
+    assert main(["suite", "sweep", "single_task", "--dry-run", "--local"]) == 0
     said = capsys.readouterr().out
     assert said.count("--array=0,1,2,3,4") == 4 and "st_flow_v3" in said
 
 
 def test_a_search_or_an_unknown_sweep_is_refused_in_words() -> None:
     with pytest.raises(UserError, match="needs a W&B server"):
-        sweep.grid(sweep.load("learning_rates"), "learning_rates")
+        sweep.grid(sweep.load("learning_rates"))
     with pytest.raises(UserError, match="choose one of all, learning_rates"):
         sweep.load("everything")

@@ -5,14 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import wandb
@@ -22,98 +17,8 @@ from pwm.training import tracking
 from pwm.training.run_folder import RunFolder
 from pwm.training.wandb_copy import State, copy
 from tests.report import synthetic
-
-KEY = "local" + 40 * "0"
-TINY = (
-    *("alg=mt_flow_v1", "size=tiny", "num_envs=8", "wm_batch_size=16", "wm_updates=1", "wm_first_updates=1"),
-    *("critic_passes=1", "horizon=4", "replay_capacity=4000", "env.options.episode_length=6"),
-    *("eval_episodes=2", "eval_every=0", "checkpoint_every=2", "max_epochs=4"),
-)
-
-
-class Server:
-    """A W&B-compatible server on loopback."""
-
-    def __init__(self, data: Path) -> None:
-        self._data = data
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "openwandb",
-            "serve",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self._port),
-        ]
-        self._process = subprocess.Popen(
-            [*command, "--data-dir", str(self._data)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
-            time.sleep(0.1)
-        raise AssertionError("the server does not answer")
-
-    def stop(self) -> None:
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def run(self, folder: Path) -> dict[str, Any]:
-        """What it stores of the run in ``folder``."""
-        with sqlite3.connect(self._data / "openwandb.db") as database:
-            database.row_factory = sqlite3.Row
-            name = State(RunFolder(folder)).id
-            return dict(database.execute("select * from runs where run_id = ?", [name]).fetchone())
-
-    def epochs(self, folder: Path) -> list[int]:
-        """The epochs it has of the run in ``folder``."""
-        query = "select value from metrics where run_id = ? and key = 'epoch' order by value"
-        with sqlite3.connect(self._data / "openwandb.db") as database:
-            return [int(value) for (value,) in database.execute(query, [State(RunFolder(folder)).id])]
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    server = Server(tmp_path / "server")
-    server.start()
-    monkeypatch.setenv("WANDB_BASE_URL", server.url)
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No settings, key or cache of whoever runs the tests."""
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    for name in ("HOME", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    (tmp_path / "home").mkdir()
-    yield
-    wandb.teardown()  # the client keeps the settings it was first used with
-
-
-def cut(folder: Path, last: int) -> list[str]:
-    """Shorten the metrics to ``last`` rows; returns what they were."""
-    lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
-    (folder / "metrics.jsonl").write_text("".join(lines[:last]))
-    return lines
+from tests.tracking.servers import KEY, Server
+from tests.tracking.tiny import cut, train
 
 
 def test_an_offline_run_holds_the_metrics_under_its_group(tmp_path: Path) -> None:
@@ -156,6 +61,29 @@ def test_online_a_restarted_run_goes_on_under_its_id(tmp_path: Path, server: Ser
     assert json.loads(run["summary_json"])["R"] == pytest.approx(json.loads(lines[-1])["R"])
 
 
+def test_a_sweep_gives_a_run_its_id_for_good(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = synthetic.run(tmp_path, "st_flow_v1", epochs=6)
+    lines = cut(folder, 3)
+    copy(RunFolder(folder), "online")
+    wandb.teardown()
+    (tmp_path / "cell.yaml").write_text("alg: {value: st_flow_v1}\n")
+    with monkeypatch.context() as inside:
+        inside.setenv("WANDB_SWEEP_ID", "sweep-1")
+        inside.setenv("WANDB_RUN_ID", "cell-1")
+        inside.setenv("WANDB_SWEEP_PARAM_PATH", str(tmp_path / "cell.yaml"))
+        copy(RunFolder(folder), "online")
+        wandb.teardown()
+    assert State(RunFolder(folder)).id == "cell-1"
+    assert server.epochs(folder) == [1, 2, 3]
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    copy(RunFolder(folder), "online")
+    assert State(RunFolder(folder)).id == "cell-1"
+    assert server.epochs(folder) == list(range(1, 7))
+    assert json.loads(server.run(folder)["config_json"])["alg"] == {"value": "st_flow_v1"}
+
+
 def test_sync_copies_what_an_offline_run_left_and_then_nothing(
     tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,12 +96,6 @@ def test_sync_copies_what_an_offline_run_left_and_then_nothing(
     assert f"{folder}: copied up to epoch 6" in said and f"{untracked}: not tracked" in said
     assert main(["suite", "sync", str(tmp_path)]) == 0
     assert f"{folder}: nothing new" in capsys.readouterr().out
-
-
-def train(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-u", "-m", "pwm", "train", *TINY, f"run={folder}", *overrides]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
 
 
 def test_training_copies_its_rows_as_it_goes(tmp_path: Path, server: Server) -> None:
@@ -193,7 +115,7 @@ def test_without_a_server_or_a_key_training_goes_on_with_one_warning(
     if trouble == "nobody listens":
         monkeypatch.setenv("WANDB_API_KEY", KEY)
     folder = tmp_path / "run"
-    result = train(folder, "tracking=online")
+    result = train(folder, "tracking=online", close=3.0)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("warning: not everything reached W&B") == 1
     assert [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").open()] == [1, 2, 3, 4]
@@ -207,9 +129,7 @@ def test_a_server_that_dies_in_mid_run_costs_one_warning_and_sync_makes_up_for_i
     lines = cut(folder, 3)
     said: list[str] = []
     tracker = tracking.start("online", RunFolder(folder), said.append)
-    deadline = time.monotonic() + 60
-    while not State(RunFolder(folder)).exists and time.monotonic() < deadline:
-        time.sleep(0.1)
+    server.wait_for(folder)
     server.stop()
     (folder / "metrics.jsonl").write_text("".join(lines))
     tracker.log()

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pwm.errors import UserError
+from pwm.interpreter import PYTHON
 from pwm.training import launch
 from pwm.training.compose import compose
 from pwm.training.config import TrainConfig
@@ -82,7 +84,7 @@ def test_one_process_is_started_again_where_that_is_asked_for(
 
     def command(config: TrainConfig, overrides: list[str], nodes: launch.Nodes) -> list[str]:
         whole = real(config, overrides)
-        return [*whole[: whole.index("--module")], str(worker), *overrides]
+        return [*whole[: whole.index("--no_python")], str(worker), *overrides]
 
     real = launch.launch_command
     monkeypatch.setattr(launch, "launch_command", command)
@@ -95,7 +97,7 @@ def test_one_process_is_started_again_where_that_is_asked_for(
 def test_the_command_line() -> None:
     command = launch.launch_command(config("num_processes=2", "threads=3"), ["alg=st_baseline", "seed=1"])
     assert command == [
-        sys.executable,
+        *PYTHON,
         "-m",
         "accelerate.commands.launch",
         "--multi_gpu",
@@ -105,7 +107,10 @@ def test_the_command_line() -> None:
         "--num_cpu_threads_per_process=3",
         "--num_machines=1",
         "--num_processes=2",
-        "--module",
+        "--no_python",
+        *PYTHON,
+        "-u",
+        "-m",
         "pwm",
         "train",
         "alg=st_baseline",
@@ -165,11 +170,35 @@ def test_a_killed_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_signals_reach_every_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
+    assert stopped_by(number, tmp_path, monkeypatch, lambda: os.kill(os.getpid(), number)) == 75
+
+
+def test_a_signal_to_the_whole_job_step_ends_only_the_trainers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_slurm_does() -> None:
+        for pid in (int((tmp_path / "ready-0").read_text()), os.getpid()):
+            os.kill(pid, signal.SIGUSR2)
+
+    assert stopped_by(signal.SIGUSR2, tmp_path, monkeypatch, as_slurm_does) == 75
+
+
+def test_a_file_asks_every_process_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "stop"
+    monkeypatch.setenv(launch.STOP_FILE, str(file))
+    assert stopped_by(signal.SIGUSR2, tmp_path, monkeypatch, file.touch) == 75
+
+
+def stopped_by(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[], None]
+) -> int:
+    """The exit code of two processes that answer the signal, once ``ask`` was called."""
     body = "\n    ".join(
         [
             "got = []",
             f"signal.signal({int(number)}, lambda *_: got.append(1))",
-            "(here / f'ready-{rank}').touch()",
+            "(here / f'{rank}.tmp').write_text(str(os.getppid()))",
+            "(here / f'{rank}.tmp').rename(here / f'ready-{rank}')",
             "while not got:",
             "    time.sleep(0.01)",
             "return 75",
@@ -179,12 +208,13 @@ def test_signals_reach_every_process(
     def send() -> None:
         while len(list(tmp_path.glob("ready-*"))) < 2:
             time.sleep(0.01)
-        os.kill(os.getpid(), number)
+        ask()
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert launched(tmp_path, monkeypatch, body) == 75
+    code = launched(tmp_path, monkeypatch, body)
     sender.join()
+    return code
 
 
 def test_a_start_by_hand_must_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,13 +233,26 @@ def test_accelerate_starts_and_ends_them(tmp_path: Path) -> None:
     worker.write_text(WORKER.replace("{body}", body))
     overrides = ["num_processes=2", "run=a b"]
     command = launch.launch_command(config(*overrides), overrides)
-    command = [*command[: command.index("--module")], str(worker), *overrides]
+    command = [*command[: command.index("--no_python")], str(worker), *overrides]
     reports = tmp_path / "reports"
     reports.mkdir()
     result = subprocess.run(command, env={**os.environ, launch.REPORTS: str(reports)}, check=False)
     assert result.returncode == 0
     assert sorted(path.name for path in reports.glob("*.json")) == ["0.json", "1.json"]
     assert [(tmp_path / f"rank-{rank}").read_text() for rank in "01"] == ["num_processes=2 run=a b"] * 2
+
+
+def test_the_installed_code_runs_wherever_it_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("pwm", "accelerate"):  # as in a checkout, at whose top jobs start
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise SystemExit('the wrong code')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(launch.LAUNCH, "always")
+    tiny = ["size=tiny", "scale=demo", "max_epochs=1", "checkpoint_every=1", "run=run"]
+    assert launch.train(config(*tiny), ["alg=st_baseline", *tiny], never) == 0
+    assert "the wrong code" not in capfd.readouterr().err
 
 
 def test_each_node_starts_its_share_and_they_meet_where_the_job_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pwm.cli import main
-from pwm.training import model_quality
+from pwm.training import gradient_quality, model_quality
 from pwm.training.build import build_agent, build_env
 from pwm.training.compose import compose
 
@@ -29,7 +29,8 @@ def measured() -> dict[str, dict[str, list[float]]]:
     agent = build_agent(config, env)
     slices = model_quality.gather(agent, env, 3)
     assert slices.observation.shape[0] == 17 and slices.action.shape[:2] == slices.reward.shape
-    return model_quality.measure(agent, slices, slices)
+    slopes = gradient_quality.gather(agent, env, 1, model_quality.HORIZON, 2, 0.99)
+    return model_quality.measure(agent, slices, slices, slopes, 0.99)
 
 
 def test_every_substep_count_and_every_step_is_measured(measured: dict[str, dict[str, list[float]]]) -> None:
@@ -40,7 +41,7 @@ def test_every_substep_count_and_every_step_is_measured(measured: dict[str, dict
 def test_that_nothing_changes_is_a_worse_guess_the_longer_one_waits(
     measured: dict[str, dict[str, list[float]]],
 ) -> None:
-    assert measured["1"] == measured["8"]
+    assert measured["1"]["latent"] == measured["8"]["latent"]
     latent, observation = measured["2"]["latent"], measured["2"]["observation"]
     assert 0 < latent[0] < latent[15] and 0 < observation[0] < observation[15]
 
@@ -59,4 +60,6 @@ def test_a_run_is_measured_for_the_report(tmp_path: Path, capsys: pytest.Capture
     assert main(["eval", f"run={folder}", "--world-model", "--episodes", "4", "--device", "cpu"]) == 0
     assert "after 1, 4, 8 and 16 open-loop steps" in capsys.readouterr().out
     kept = json.loads((folder / "world_model.json").read_text())
-    assert kept["substeps"] == 2 and set(kept["errors"]["2"]) == {"latent", "reward", "observation"}
+    assert kept["substeps"] == 2 and set(kept["errors"]["2"]) == {
+        "latent", "reward", "observation", "gradient",
+    }  # fmt: skip

@@ -10,8 +10,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from pwm.envs.base import Capsule, Point
 from pwm.envs.newton.env import NewtonEnv, cos_sin
-from pwm.envs.newton.solver import GroundContact, Sphere
+from pwm.envs.newton.solver import GroundContact, end_spheres
 from pwm.errors import choose_from
 
 _LEGS = ((1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0))
@@ -23,6 +24,7 @@ _FEET = (
     ((1.0, 1.0), 30.0, 100.0),
 )
 """Hinge axis (x, y, unnormalised) and limits [deg] of the legs' feet."""
+_ORIGIN: Point = (0.0, 0.0, 0.0)
 _SEGMENT = 0.2  # a leg reaches from (0, 0, 0) to (sx, sy, 0) times this; a foot twice as far
 _MASSES = (96.77605, 7.83155, 13.51844)
 _TORSO_RADIUS, _CAPSULE_RADIUS = 0.25, 0.08
@@ -89,27 +91,27 @@ class Ant(NewtonEnv):
         self._start = torch.tensor([*root, *_START_JOINTS], device=device)
         super().__init__(num_envs, device, seed, auto_reset, episode_length)
 
-    def _articulation(self, builder: newton.ModelBuilder) -> GroundContact:
-        torso, leg, foot = zip(_MASSES, self._inertias, strict=True)
+    def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
+        torso, upper, foot = zip(_MASSES, self._inertias, strict=True)
         bodies = [builder.add_link(mass=torso[0], inertia=_matrix(torso[1], 1.0))]
         joints = [builder.add_joint_free(child=bodies[0])]
-        spheres = [Sphere(bodies[0], wp.vec3(), _TORSO_RADIUS)]
-        for sx, sy in _LEGS:
-            spheres += _capsule(bodies[0], wp.vec3(_SEGMENT * sx, _SEGMENT * sy, 0.0))
-        for (sx, sy), (foot_axis, low, high) in zip(_LEGS, _FEET, strict=True):
-            hip = wp.vec3(_SEGMENT * sx, _SEGMENT * sy, 0.0)
+        capsules = [Capsule(bodies[0], _ORIGIN, _ORIGIN, _TORSO_RADIUS)]
+        capsules += [Capsule(bodies[0], _ORIGIN, _outwards(leg, 1), _CAPSULE_RADIUS) for leg in _LEGS]
+        for leg, (foot_axis, low, high) in zip(_LEGS, _FEET, strict=True):
+            hip, sign = wp.vec3(*_outwards(leg, 1)), leg[0] * leg[1]
             parent = bodies[0]
             for (mass, inertia), end, axis, limits in (
-                (leg, hip, (0.0, 0.0, 1.0), (-40.0, 40.0)),
-                (foot, 2.0 * hip, (*foot_axis, 0.0), (low, high)),
+                (upper, _outwards(leg, 1), (0.0, 0.0, 1.0), (-40.0, 40.0)),
+                (foot, _outwards(leg, 2), (*foot_axis, 0.0), (low, high)),
             ):
-                body = builder.add_link(mass=mass, com=0.5 * end, inertia=_matrix(inertia, sx * sy))
+                com = 0.5 * wp.vec3(*end)
+                body = builder.add_link(mass=mass, com=com, inertia=_matrix(inertia, sign))
                 joints.append(_hinge(builder, parent, body, hip, wp.vec3(*axis), limits))
-                spheres += _capsule(body, end)
+                capsules.append(Capsule(body, _ORIGIN, end, _CAPSULE_RADIUS))
                 bodies.append(body)
                 parent = body
         builder.add_articulation(joints)
-        return GroundContact(spheres, ke=4e4, kd=1e4, kf=3e3, mu=0.75)
+        return capsules, GroundContact(end_spheres(capsules), ke=4e4, kd=1e4, kf=3e3, mu=0.75)
 
     def _sample_start(self) -> tuple[Tensor, Tensor]:
         noise = self._uniform(29)
@@ -166,9 +168,9 @@ def _matrix(inertia: Inertia, sign: float) -> wp.mat33:
     return wp.mat33(xx, sign * xy, 0.0, sign * xy, yy, 0.0, 0.0, 0.0, zz)
 
 
-def _capsule(body: int, end: wp.vec3) -> list[Sphere]:
-    """The spheres at the ends of a capsule from its body's origin to ``end``."""
-    return [Sphere(body, wp.vec3(), _CAPSULE_RADIUS), Sphere(body, end, _CAPSULE_RADIUS)]
+def _outwards(leg: tuple[float, float], segments: int) -> Point:
+    """That many segments from the origin along ``leg`` [m]."""
+    return (segments * _SEGMENT * leg[0], segments * _SEGMENT * leg[1], 0.0)
 
 
 def _hinge(

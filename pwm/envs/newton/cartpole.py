@@ -10,6 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from pwm.envs.base import Capsule
 from pwm.envs.newton.env import NewtonEnv, cos_sin
 from pwm.envs.newton.solver import NO_CONTACT, GroundContact
 
@@ -17,6 +18,7 @@ _CART_MASS = 50.0
 _POLE_MASS = 2.5
 _POLE_LENGTH = 1.0
 _POLE_WIDTH = 0.05
+_CART_LENGTH, _CART_HEIGHT = 0.5, 0.2  # as drawn; only its mass matters
 _ARMATURE = 0.1
 _DAMPING = 1.0  # dflex's limit damping, which acts everywhere; its joint damping is 0
 
@@ -37,6 +39,7 @@ class CartPole(NewtonEnv):
     ACTUATED = slice(0, 1)
     STRENGTH = 1000.0
     SUBSTEPS = 4
+    PLANAR = True
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class CartPole(NewtonEnv):
     ) -> None:
         super().__init__(num_envs, device, seed, auto_reset, episode_length)
 
-    def _articulation(self, builder: newton.ModelBuilder) -> GroundContact:
+    def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
         cart = builder.add_link(mass=_CART_MASS)
         across = _POLE_MASS / 12.0 * (_POLE_LENGTH**2 + _POLE_WIDTH**2)
         along = _POLE_MASS / 6.0 * _POLE_WIDTH**2
@@ -64,7 +67,12 @@ class CartPole(NewtonEnv):
             parent=cart, child=pole, axis=wp.vec3(0.0, 0.0, -1.0), armature=_ARMATURE, damping=_DAMPING
         )
         builder.add_articulation([slide, hinge])
-        return NO_CONTACT
+        half, height = 0.5 * (_CART_LENGTH - _CART_HEIGHT), 0.5 * _CART_HEIGHT
+        capsules = [
+            Capsule(cart, (-half, 0.0, 0.0), (half, 0.0, 0.0), height),
+            Capsule(pole, (0.0, 0.0, 0.0), (0.0, _POLE_LENGTH, 0.0), 0.5 * _POLE_WIDTH),
+        ]
+        return capsules, NO_CONTACT
 
     def _sample_start(self) -> tuple[Tensor, Tensor]:
         return self._uniform(2) * (0.5 * pi), self._uniform(2) * 0.25

@@ -11,12 +11,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from pwm.envs.base import Step
+from pwm.envs.base import DT, Capsule, Step
 from pwm.envs.newton.solver import GroundContact, SubsteppingSolver
 from pwm.errors import UserError
-
-DT = 1.0 / 60.0
-"""Seconds per environment step."""
 
 
 def cos_sin(angle: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,6 +42,8 @@ class NewtonEnv(ABC):
     STRENGTH: ClassVar[float]
     """Joint torque [N m] or force [N] at action 1."""
     SUBSTEPS: ClassVar[int]
+    PLANAR: ClassVar[bool] = False
+    """Whether it moves in the plane z = 0 only."""
 
     def __init__(
         self, num_envs: int, device: torch.device, seed: int, auto_reset: bool, episode_length: int
@@ -71,7 +70,8 @@ class NewtonEnv(ABC):
     def _build(self) -> None:
         """The Newton model of all environments, and torch views of its state and torques."""
         template = newton.ModelBuilder(up_axis=newton.Axis.Y)
-        contact = self._articulation(template)
+        capsules, contact = self._articulation(template)
+        self.capsules, self.planar = tuple(capsules), self.PLANAR
         scene = newton.ModelBuilder(up_axis=newton.Axis.Y)
         scene.replicate(template, self.num_envs)
         # Validation would replace dflex's inertias, which no real body has, by physical ones.
@@ -167,6 +167,18 @@ class NewtonEnv(ABC):
         """``[N]`` m/s, nan where there is no such notion."""
         return torch.full_like(observation[:, 0], float("nan"))
 
+    def segments(self) -> Tensor:
+        """``[N, S, 2, 3]`` m: where the ends of the ``capsules`` are now."""
+        with self._torch_stream():
+            newton.eval_fk(self._solver.model, self._state.joint_q, self._state.joint_qd, self._state)
+        pose = wp.to_torch(self._state.body_q).view(self.num_envs, -1, 7)
+        pose = pose[:, [capsule.body for capsule in self.capsules], None]
+        ends = [(capsule.start, capsule.end) for capsule in self.capsules]
+        point = torch.tensor(ends, device=self.device).expand(self.num_envs, -1, -1, -1)
+        axis, w = pose[..., 3:6].expand_as(point), pose[..., 6:]
+        turn = torch.linalg.cross(axis, point)
+        return pose[..., :3] + point + 2.0 * (w * turn + torch.linalg.cross(axis, turn))
+
     def _reset_where(self, done: Tensor) -> None:
         # Only on a CPU is asking "any?" free; elsewhere it would wait for the device.
         if self.device.type == "cpu" and not bool(done.any()):
@@ -204,8 +216,8 @@ class NewtonEnv(ABC):
         return joint_qd
 
     @abstractmethod
-    def _articulation(self, builder: newton.ModelBuilder) -> GroundContact:
-        """Add one articulation to ``builder``; returns its contact with the ground."""
+    def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
+        """Add one articulation to ``builder``; returns its shape and its contact with the ground."""
 
     @abstractmethod
     def _sample_start(self) -> tuple[Tensor, Tensor]:

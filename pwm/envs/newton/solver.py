@@ -10,6 +10,7 @@ import newton
 import numpy as np
 import warp as wp
 
+from pwm.envs.base import Capsule
 from pwm.envs.newton.kernels import FREE, PRISMATIC, REVOLUTE, Tree
 from pwm.envs.newton.step import step_kernel
 
@@ -45,6 +46,15 @@ class GroundContact:
 
 
 NO_CONTACT = GroundContact((), 0.0, 0.0, 0.0, 0.0)
+
+
+def end_spheres(capsules: Sequence[Capsule]) -> list[Sphere]:
+    """What of ``capsules`` touches the ground: the spheres at their ends."""
+    return [
+        Sphere(capsule.body, wp.vec3(*end), capsule.radius)
+        for capsule in capsules
+        for end in dict.fromkeys((capsule.start, capsule.end))
+    ]
 
 
 class SubsteppingSolver(newton.solvers.SolverBase):

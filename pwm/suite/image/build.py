@@ -8,7 +8,7 @@ from typing import Any
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.suite import cluster
+from pwm.suite import rehearsal
 from pwm.suite.image import engine, source
 
 NAME = "pwm"
@@ -50,10 +50,10 @@ def run(argv: list[str]) -> int:
 
 
 def _cluster(docker: Any, base: str | None, verbose: bool) -> int:
-    with source.folder_context(cluster.RECIPE) as context:
+    with source.folder_context(rehearsal.RECIPE) as context:
         settings = {"BASE_IMAGE": base} if base else {}
-        identifier = engine.build(docker, context, [cluster.IMAGE], settings, verbose)
-    print(f"built {cluster.IMAGE} ({identifier[:19]})")
+        identifier = engine.build(docker, context, [rehearsal.IMAGE], settings, verbose)
+    print(f"built {rehearsal.IMAGE} ({identifier[:19]})")
     return 0
 
 

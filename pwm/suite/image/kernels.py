@@ -21,11 +21,14 @@ With an older driver it wants machine code for the very GPU."""
 def warp_kernels(architectures: list[int]) -> None:
     """Fill Warp's cache with the kernels of the embedded environments, for this CPU and ``architectures``."""
     from pwm import envs
+    from pwm.envs.newton.env import NewtonEnv
 
-    for name in ("ant", "cartpole"):
+    for name in envs.DRAWABLE:
         env = envs.make(name, num_envs=1)
+        assert isinstance(env, NewtonEnv)
         env.reset()
         env.step(torch.zeros(1, env.act_dim))
+        env.segments()
     folders = [path.name for path in Path(warp.config.kernel_cache_dir).iterdir() if path.is_dir()]
     for name in sorted({re.sub("^wp_|_[0-9a-f]{7}$", "", folder) for folder in folders}):
         module = warp.get_module(name)

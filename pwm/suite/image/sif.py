@@ -16,7 +16,7 @@ from typing import Any
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.suite import cluster
+from pwm.suite import rehearsal
 from pwm.suite.image import engine, source
 
 ARCHIVE = "image.tar"
@@ -84,7 +84,7 @@ def _in_container(docker: Any, folder: Path) -> None:
     ) | {"MaskedPaths": [], "ReadonlyPaths": []}
     try:
         container = docker.api.create_container(
-            cluster.IMAGE,
+            rehearsal.IMAGE,
             entrypoint=command(),
             user="1000:1000" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}",
             environment={"HOME": "/tmp"},

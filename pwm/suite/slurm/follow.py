@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.suite import cluster_config, experiments, records, submit
+from pwm.suite import experiments
 from pwm.suite.logs import LOG_NAME
+from pwm.suite.slurm import cluster_config, records, submit
 
 POLL_S = 1.0
 TAIL_BYTES = 1 << 16

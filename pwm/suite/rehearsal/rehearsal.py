@@ -19,15 +19,16 @@ from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.suite import experiments, peak_r, records, slurm, status, submit
+from pwm.suite import experiments, peak_r
 from pwm.suite import logs as logs_
-from pwm.suite.node import Node
+from pwm.suite.rehearsal import IMAGE
+from pwm.suite.rehearsal.node import Node
+from pwm.suite.slurm import queue, records, status, submit
 from pwm.training import metrics
 from pwm.training.run_folder import RunFolder
 
 WORK = Path("runs/rehearsal")
 NAME = "pwm-rehearsal"
-CLUSTER_IMAGE = "pwm-cluster:dev"
 OVERRIDES = ("scale=demo", "env=ant", "threads=1")
 LIMIT = ("--sbatch=--time=30", "--sbatch=--signal=B:USR2@60")
 # Slurm may send the signal a minute early: 30 to 90 seconds after the start. The run takes longer.
@@ -70,10 +71,10 @@ class Rehearsal:
         others = [name for name in experiments.names() if name != INTERRUPTED]
         self.suite("submit", *others, *OVERRIDES, *LIMIT)
 
-    def jobs(self) -> dict[str, slurm.Job]:
+    def jobs(self) -> dict[str, queue.Job]:
         """The newest job of every run, by the name of its folder, as Slurm has it."""
         with self.slurm_here():
-            known = slurm.jobs()
+            known = queue.jobs()
         folders = submit.run_folders(self.work, experiments.names()).values()
         return {path.name: known[records.ids(path)[-1]] for path in folders if records.ids(path)}
 
@@ -169,7 +170,7 @@ def run(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     if args.sif and not args.sif.is_file():
         raise UserError(f"no image {args.sif}: `make sif` builds one")
-    node = Node(NAME, CLUSTER_IMAGE, WORK)
+    node = Node(NAME, IMAGE, WORK)
     node.down()
     shutil.rmtree(WORK, ignore_errors=True)
     if args.down:

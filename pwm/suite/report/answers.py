@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from pwm.suite import experiments, measures, statistics
+from pwm.suite import experiments
 from pwm.suite.experiments import CONTROL_SUFFIX
-from pwm.suite.measures import Comparison
-from pwm.suite.runs import Collected, Run
+from pwm.suite.report import measures, statistics
+from pwm.suite.report.measures import Comparison
+from pwm.suite.report.runs import Collected, Run
 
 SETTINGS = {"st": "single-task", "mt": "multi-task"}
 RETURN_SHARE = 0.95
@@ -90,7 +91,8 @@ def describe(pair: Comparison) -> str:
 
 def does_flow_help(found: Collected) -> Answer:
     """Question 1."""
-    verdicts, evidence, weak = [], [], []
+    verdicts, evidence, confounded = [], [], []
+    known: list[Comparison] = []
     for setting, title in SETTINGS.items():
         pairs = [pair for pair in against_baseline(found, setting) if not pair.b.endswith(CONTROL_SUFFIX)]
         if not pairs:
@@ -98,12 +100,12 @@ def does_flow_help(found: Collected) -> Answer:
             continue
         verdicts.append(f"{title}: {_flow_verdict(pairs)}")
         evidence += [describe(pair) for pair in against_baseline(found, setting)]
-        weak += _weakness(pairs, found)
+        known += pairs
         if any(pair.confounded for pair in pairs):
             text = "; ".join(dict.fromkeys(text for pair in pairs for text in pair.confounded))
-            weak.append(f"{title}: flow and baseline differ in more than the dynamics ({text})")
+            confounded.append(f"{title}: flow and baseline differ in more than the dynamics ({text})")
     question = "Does flow beat the baseline, and by how much, in single-task and in multi-task?"
-    return Answer(question, " ".join(verdicts), evidence, list(dict.fromkeys(weak)))
+    return Answer(question, " ".join(verdicts), evidence, _weakness(known, found) + confounded)
 
 
 def _flow_verdict(pairs: list[Comparison]) -> str:
@@ -152,7 +154,8 @@ def best_in_multitask(found: Collected) -> Answer:
 def which_substeps(found: Collected) -> Answer:
     """Question 3."""
     question = "Which substeps and integrator are worth their cost?"
-    verdicts, evidence, weak = [], [], []
+    verdicts, evidence = [], []
+    known: list[Comparison] = []
     for setting, title in SETTINGS.items():
         names = flows(found, setting)
         if len(names) < 2:
@@ -165,7 +168,7 @@ def which_substeps(found: Collected) -> Answer:
             if pair is None:
                 continue
             evidence.append(describe(pair))
-            weak += _weakness([pair], found)
+            known.append(pair)
             told |= pair.improvement.known
             if pair.improvement.known and pair.improvement.sign > 0:
                 chosen = name
@@ -180,7 +183,7 @@ def which_substeps(found: Collected) -> Answer:
         "Rule: from the cheapest on (seconds per epoch), a dearer variant is worth it only where the whole "
         "interval of its gain is above zero."
     )
-    return Answer(question, " ".join(verdicts), evidence, list(dict.fromkeys(weak)))
+    return Answer(question, " ".join(verdicts), evidence, _weakness(known, found))
 
 
 def _cost(runs: list[Run]) -> str:
@@ -274,7 +277,7 @@ def recommend(found: Collected, setting: str) -> Answer:
     if open_:
         weak.append(f"its lead over {', '.join(open_)} is not shown by an interval")
     weak += _weakness([pair for pair in pairs if pair is not None], found)
-    return Answer(title, f"{chosen}.", evidence, list(dict.fromkeys(weak)))
+    return Answer(title, f"{chosen}.", evidence, weak)
 
 
 def _weakness(pairs: list[Comparison], found: Collected) -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from pwm.errors import UserError
-from pwm.suite import records, rehearsal
-from pwm.suite.node import Node
-from tests.suite.slurm import FakeSlurm, install
+from pwm.suite.rehearsal import rehearsal
+from pwm.suite.rehearsal.node import Node
+from pwm.suite.slurm import records
+from tests.slurm.fake import FakeSlurm, install
 
 # `docker exec … name command …` runs the command here; the rest is written down.
 DOCKER = """#!/bin/bash

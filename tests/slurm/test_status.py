@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pwm.errors import UserError
-from pwm.suite import follow, records, status
-from tests.suite.slurm import FakeSlurm, cluster_yaml, install
+from pwm.suite.slurm import follow, records, status
+from tests.slurm.fake import FakeSlurm, cluster_yaml, install
 
 RUN = Path("runs/mt_flow_v2-s3")
 JOB = "2314143_3"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pwm.errors import UserError
-from pwm.suite import cluster_config
-from tests.suite.slurm import cluster_yaml
+from pwm.suite.slurm import cluster_config
+from tests.slurm.fake import cluster_yaml
 
 
 def write(folder: Path, **changes: str) -> str:

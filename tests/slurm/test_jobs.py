@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from pwm.errors import UserError
-from pwm.suite import cluster_config, experiments, jobs
-from pwm.suite.cluster_config import Cluster
+from pwm.suite import experiments
+from pwm.suite.slurm import cluster_config, jobs
+from pwm.suite.slurm.cluster_config import Cluster
+from pwm.training import launch
 from pwm.training.compose import compose
-from tests.suite.slurm import FakeSlurm, cluster_yaml, install, shellcheck
+from tests.slurm.fake import FakeSlurm, cluster_yaml, install, shellcheck
 
 ROOT = Path(__file__).resolve().parents[2]
 APPTAINER = """#!/bin/bash
@@ -212,13 +214,32 @@ def test_a_requeue_that_is_refused_is_told(node: Node) -> None:
 @pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
 def test_signals_reach_the_trainer_and_its_saving_is_waited_for(node: Node, number: signal.Signals) -> None:
     node.train("trap 'sleep 1; echo saved; exit 75' USR2\ntouch ready\nwhile true; do sleep 0.1; done")
+    assert_saves_and_is_requeued(node, number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_several_processes_are_told_by_a_file(node: Node, tmp_path: Path, number: signal.Signals) -> None:
+    node.script.write_text(render(cluster(tmp_path, gpus="2")))
+    node.slurm.command("srun", '#!/bin/bash\nshift\nexec "$@"\n')
+    wait = (
+        f'touch ready\nwhile [ ! -e "${launch.STOP_FILE}" ]; do sleep 0.1; done\nsleep 1; echo saved; exit 75'
+    )
+    node.train(wait)
+    assert_saves_and_is_requeued(node, number)
+    Path("ready").unlink()
+    assert_saves_and_is_requeued(node, number)  # the file of the first stop does not stop the second start
+
+
+def assert_saves_and_is_requeued(node: Node, number: signal.Signals) -> None:
+    requeued = len(node.requeued)
     process = node.start()
     while not Path("ready").exists():
         time.sleep(0.05)
+    time.sleep(0.3)
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert re.search("saved\n.*requeueing job 7", out)
-    assert node.requeued == [["requeue", "7"]]
+    assert node.requeued[requeued:][-1:] == [["requeue", "7"]]
 
 
 def test_a_job_that_makes_no_progress_is_not_started_for_ever(node: Node) -> None:
@@ -251,3 +272,92 @@ def test_a_missing_image_and_a_folder_out_of_reach_are_named(node: Node) -> None
     code, _, err = node.run()
     assert code == 2
     assert "mt_flow_v2: cannot create " in err
+
+
+# Of the jobs of a sweep: what the image answers when a job asks for its cell.
+DRAWS = """\
+if [[ " $* " == *" suite draw "* ]]; then
+    cp {folder}/arguments {folder}/drawn
+    {answer}
+fi
+{body}
+"""
+
+
+class SweepNode(Node):
+    """A node on which a job of a sweep runs; its cell is seed 1 of mt_flow_v2."""
+
+    def train(self, body: str, draw: str = 'echo "$PWD/runs/mt_flow_v2-s1"; exit') -> None:
+        folder = shlex.quote(str(self.slurm.folder))
+        super().train(DRAWS.format(folder=folder, answer=draw, body=body))
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        return super().run("me/pwm/abc", *arguments)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return super().start(*(arguments or ["me/pwm/abc"]))
+
+
+@pytest.fixture
+def sweep_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepNode:
+    node = SweepNode(install(tmp_path, monkeypatch), tmp_path / "job.sbatch")
+    node.script.write_text(jobs.render_sweep("some", 24, cluster(tmp_path, overrides="[num_envs=64]")))
+    node.environment |= {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "3"}
+    node.train("exit 0")
+    return node
+
+
+def test_a_job_of_a_sweep_asks_for_its_cell_and_trains_it(sweep_node: SweepNode) -> None:
+    hostile = ["a=$(touch hacked)", "b=c d"]
+    assert sweep_node.run(*hostile)[0] == 0
+    runs = f"{Path.cwd()}/runs"
+    image, cell = ["run", "--nv", "--bind", runs, "pwm.sif"], f"{runs}/cells/some/5_3.json"
+    drawn = (sweep_node.slurm.folder / "drawn").read_text().splitlines()
+    assert drawn == [*image, "suite", "draw", "me/pwm/abc", cell, runs]
+    run = f"{runs}/mt_flow_v2-s1"
+    assert sweep_node.arguments == [*image, "suite", "cell", cell, run, "num_envs=64", *hostile]
+    assert not Path("hacked").exists()
+    assert Path("runs/mt_flow_v2-s1/jobs").read_text().startswith("5_3 starts from")
+
+
+@pytest.mark.parametrize(("code", "requeued"), [(0, []), (1, []), (75, [["requeue", "5_3"]])])
+def test_a_job_of_a_sweep_ends_as_its_trainer_does(
+    sweep_node: SweepNode, code: int, requeued: list[list[str]]
+) -> None:
+    sweep_node.train(f"exit {code}")
+    assert sweep_node.run()[0] == code
+    assert sweep_node.requeued == requeued
+
+
+@pytest.mark.parametrize(("answer", "code"), [("exit 0", 0), ("exit 2", 2)], ids=["none left", "refused"])
+def test_a_job_of_a_sweep_without_a_cell_trains_nothing(
+    sweep_node: SweepNode, answer: str, code: int
+) -> None:
+    sweep_node.train("touch trained; exit 0", draw=answer)
+    assert sweep_node.run()[0] == code
+    assert not Path("trained").exists() and not list(Path("runs").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_signals_reach_the_trainer_of_a_cell(sweep_node: SweepNode, number: signal.Signals) -> None:
+    sweep_node.train("trap 'sleep 1; echo saved; exit 75' USR2\ntouch ready\nwhile true; do sleep 0.1; done")
+    process = sweep_node.start()
+    while not Path("ready").exists():
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert re.search("saved\n.*requeueing job 5_3", out)
+
+
+@pytest.mark.parametrize("changes", [{}, {"nodes": "2", "gpus": "4", "binds": "[/a b:/c]"}])
+def test_shellcheck_finds_nothing_in_the_script_of_a_sweep(tmp_path: Path, changes: dict[str, str]) -> None:
+    script = tmp_path / "job.sbatch"
+    script.write_text(jobs.render_sweep("some", 24, cluster(tmp_path, **changes)))
+    assert "#SBATCH --time='24:00:00'" in script.read_text() and "#SBATCH --requeue" in script.read_text()
+    shellcheck(script)
+
+
+def test_a_sweep_with_a_hostile_name_is_refused() -> None:
+    for name in ("a b", "$(id)", "-x", "../a"):
+        with pytest.raises(UserError, match="a sweep cannot be called"):
+            jobs.render_sweep(name, 24, cluster_config.load())

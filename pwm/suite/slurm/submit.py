@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.suite import cluster_config, experiments, jobs, records, slurm
-from pwm.suite.cluster_config import Cluster
+from pwm.suite import experiments
+from pwm.suite.slurm import cluster_config, jobs, queue, records
+from pwm.suite.slurm.cluster_config import Cluster
 from pwm.training import metrics
 from pwm.training.compose import compose
 from pwm.training.config import TrainConfig
@@ -56,15 +57,15 @@ def run(argv: list[str]) -> int:
     if not names:
         raise UserError("no experiment named: give names, or st, mt or all")
     cluster = cluster_config.load(args.cluster)
-    wanted = {name: _configs(name, args.seeds, cluster, overrides) for name in names}
+    wanted = {name: composed(name, args.seeds, cluster, overrides) for name in names}
     if args.dry_run:
-        plan = _plan(wanted, args.seeds, cluster, overrides, args.sbatch, _known_or_none())
+        plan = _plan(wanted, args.seeds, cluster, overrides, args.sbatch, known_or_none())
         for submission in plan:
             print(shlex.join(submission.command()))
         return 0
-    _check_files(cluster)
+    check_files(cluster)
     with records.exclusive(Path(cluster.runs)):
-        plan = _plan(wanted, args.seeds, cluster, overrides, args.sbatch, slurm.jobs())
+        plan = _plan(wanted, args.seeds, cluster, overrides, args.sbatch, queue.jobs())
         if plan:
             jobs.write(cluster, [submission.config.name for submission in plan])
         for submission in plan:
@@ -84,7 +85,7 @@ def cancel(argv: list[str]) -> int:
     parser.add_argument("--seeds", type=seeds, metavar="0,1,2", help="default: every seed")
     args = parser.parse_args(argv)
     folders = run_folders(Path(cluster_config.load(args.cluster).runs), experiments.select(args.names))
-    known = slurm.jobs()
+    known = queue.jobs()
     recorded = [
         job
         for (_, seed), folder in folders.items()
@@ -93,7 +94,7 @@ def cancel(argv: list[str]) -> int:
     ]
     live = [job for job in recorded if job in known and known[job].live]
     if live:
-        slurm.cancel(live)
+        queue.cancel(live)
     print(f"cancelled {', '.join(live)}" if live else "none of them has a job in the queue")
     return 0
 
@@ -139,7 +140,7 @@ def cost(plan: list[Submission], cluster: Cluster) -> str:
     return text
 
 
-def _configs(
+def composed(
     name: str, numbers: list[int] | None, cluster: Cluster, overrides: list[str]
 ) -> list[TrainConfig]:
     """The configuration of every seed, composed as the job will, so that a mistake costs no queueing."""
@@ -166,23 +167,24 @@ def _plan(
     cluster: Cluster,
     overrides: list[str],
     flags: list[str],
-    known: dict[str, slurm.Job],
+    known: dict[str, queue.Job],
 ) -> list[Submission]:
     """What is to be submitted, its cost and what is left out having been told."""
     plan = []
     for configs in wanted.values():
-        left = [config for config in configs if not _left_out(config, known)]
+        left = [config for config in configs if not left_out(config, known)]
         if not left:
             continue
         array = None if numbers is None else [config.seed for config in left]
         script = jobs.script_path(compose([f"alg={left[0].name}"]), cluster)
-        own = [] if array is None else _array_flags(script, cluster, array)
+        own = [] if array is None else array_flags(script, cluster, array)
         plan.append(Submission(left[0], script, array, own + flags, overrides))
     print(cost(plan, cluster) if plan else "nothing to submit")
     return plan
 
 
-def _left_out(config: TrainConfig, known: dict[str, slurm.Job]) -> bool:
+def left_out(config: TrainConfig, known: dict[str, queue.Job]) -> bool:
+    """Whether the run is finished or has a job that is live; says so."""
     folder = RunFolder(config.run)
     rows = metrics.read_metrics(folder.metrics)
     if rows and rows[-1]["epoch"] >= config.max_epochs:
@@ -194,7 +196,7 @@ def _left_out(config: TrainConfig, known: dict[str, slurm.Job]) -> bool:
     return bool(live)
 
 
-def _array_flags(script: Path, cluster: Cluster, array: list[int]) -> list[str]:
+def array_flags(script: Path, cluster: Cluster, array: list[int]) -> list[str]:
     """An array's logs are named after its id and seed, which are known when it is submitted."""
     log = f"{cluster.logs}/{script.stem}_%A_%a"
     indices = ",".join(map(str, array))
@@ -202,7 +204,7 @@ def _array_flags(script: Path, cluster: Cluster, array: list[int]) -> list[str]:
 
 
 def _submit(submission: Submission, cluster: Cluster) -> None:
-    number = slurm.submit(submission.script, submission.overrides, submission.flags)
+    number = queue.submit(submission.script, submission.overrides, submission.flags)
     for seed in submission.seeds or [0]:
         job = number if submission.seeds is None else f"{number}_{seed}"
         folder = run_folder(cluster.runs, submission.config.name, seed)
@@ -210,7 +212,12 @@ def _submit(submission: Submission, cluster: Cluster) -> None:
         print(f"{submission.config.name} seed {seed}: job {job}")
 
 
-def _check_files(cluster: Cluster) -> None:
+def check_files(cluster: Cluster) -> None:
+    """See that there is an image, and a folder for the logs.
+
+    Raises:
+        UserError: there is not.
+    """
     if not Path(cluster.sif).is_file():
         raise UserError(f"no image {cluster.sif}: `make sif` builds it, or mend sif in the cluster config")
     try:
@@ -219,9 +226,10 @@ def _check_files(cluster: Cluster) -> None:
         raise UserError(f"cannot create {cluster.logs}: {error.strerror}; change logs there") from error
 
 
-def _known_or_none() -> dict[str, slurm.Job]:
+def known_or_none() -> dict[str, queue.Job]:
+    """What Slurm knows; nothing, with a line that says so, where it does not answer."""
     try:
-        return slurm.jobs()
-    except slurm.SlurmError as error:
+        return queue.jobs()
+    except queue.SlurmError as error:
         print(f"Slurm is not asked what is in the queue: {error}")
         return {}

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pwm.arguments import Parser
-from pwm.suite import cluster_config, experiments, records, slurm, submit
+from pwm.suite import experiments
 from pwm.suite.peak_r import aligned
+from pwm.suite.slurm import cluster_config, queue, records, submit
 from pwm.training import metrics
 from pwm.training.compose import choices
 from pwm.training.run_folder import RunFolder
@@ -65,10 +66,10 @@ def table(runs: Path) -> str:
     recorded = {key: records.ids(folder) for key, folder in folders.items()}
     note, known = "", {}
     try:
-        known = slurm.jobs()
+        known = queue.jobs()
         missing = [ids[-1] for ids in recorded.values() if ids and not any(job in known for job in ids)]
-        known |= slurm.ended(missing)
-    except slurm.SlurmError as error:
+        known |= queue.ended(missing)
+    except queue.SlurmError as error:
         note = f"\nSlurm does not answer: {error}"
     rows = [_cells(key, folder, recorded[key], known, not note) for key, folder in folders.items()]
     return "\n".join(aligned([HEADER, *rows], LEFT)) + note
@@ -109,7 +110,7 @@ def duration(seconds: float) -> str:
 
 
 def _cells(
-    key: tuple[str, int], path: Path, ids: list[str], known: dict[str, slurm.Job], answered: bool
+    key: tuple[str, int], path: Path, ids: list[str], known: dict[str, queue.Job], answered: bool
 ) -> tuple[str, ...]:
     job = _job(ids, known)
     now = progress(RunFolder(path))
@@ -129,13 +130,13 @@ def _cells(
     )
 
 
-def _job(ids: list[str], known: dict[str, slurm.Job]) -> slurm.Job | None:
+def _job(ids: list[str], known: dict[str, queue.Job]) -> queue.Job | None:
     """The newest job that is live, or else the newest that is known."""
     found = [known[job] for job in reversed(ids) if job in known]
     return next((job for job in found if job.live), found[0] if found else None)
 
 
-def _state(job: slurm.Job | None, ids: list[str], now: Progress | None, answered: bool) -> str:
+def _state(job: queue.Job | None, ids: list[str], now: Progress | None, answered: bool) -> str:
     if job is not None:
         return f"{job.state} (restart {job.restarts})" if job.restarts else job.state
     if now is not None and now.finished:

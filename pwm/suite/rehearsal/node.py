@@ -1,4 +1,4 @@
-"""The pretend cluster while it runs: one container with Slurm and Apptainer (see ``pwm/suite/cluster``).
+"""The pretend cluster while it runs: one container with Slurm and Apptainer (see the recipe beside this).
 
 A folder of this machine is its working directory, and its commands can be called from here: they are put on
 a PATH as small scripts that run the real ones inside, so that what submits and follows jobs on a real cluster

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from pwm.errors import UserError
-from pwm.suite import experiments, submit
+from pwm.suite import experiments
+from pwm.suite.slurm import submit
 from pwm.training.compose import compose, to_yaml
-from tests.suite.slurm import FakeSlurm, cluster_yaml, install
+from tests.slurm.fake import FakeSlurm, cluster_yaml, install
 
 MINE = ["--cluster", "mine.yaml"]
 SCRIPT = "jobs/mine/train_48M_{}.sbatch"

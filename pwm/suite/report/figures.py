@@ -16,10 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from pwm.suite import answers, measures, statistics
-from pwm.suite.document import Figure
-from pwm.suite.measures import Comparison
-from pwm.suite.runs import Array, Collected, Run, number
+from pwm.suite.report import answers, measures, statistics
+from pwm.suite.report.document import Figure
+from pwm.suite.report.measures import Comparison
+from pwm.suite.report.runs import Array, Collected, Run, number
 
 COLORS = {"baseline": "#555555", "flow_v1": "#0072b2", "flow_v2": "#d55e00", "flow_v3": "#009e73"}
 OTHERS = ("#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7b4173")
@@ -43,7 +43,9 @@ AXES = {
     "R": "return R",
     "velocity": "forward velocity (m/s)",
 }
-ERRORS = {"latent": "latent", "reward": "reward", "observation": "decoded observation"}
+ERRORS = {"latent": "latent error", "reward": "reward error", "observation": "decoded observation error"}
+QUALITIES = {**ERRORS, "gradient": "gradient agreement"}
+"""What ``pwm eval --world-model`` measures: errors, and a cosine."""
 
 
 def variant(experiment: str) -> str:
@@ -116,22 +118,24 @@ def _clip(axes: Axes) -> None:
 
 def improvement(pairs: list[Comparison], palette: dict[str, str]) -> Figure | None:
     """Flow against the baseline, with intervals."""
-    if not pairs:
-        return None
-    canvas, axes = _panel("Improvement over the baseline", "difference of peak R", "", rows=len(pairs))
-    _forest(axes, pairs, palette)
     caption = "Difference of the interquartile-mean peak R from the baseline, with its 95% interval."
-    return Figure("improvement", caption, _svg(canvas))
+    return _differences("improvement", "Improvement over the baseline", caption, pairs, palette)
 
 
 def settings(pairs: list[Comparison], palette: dict[str, str]) -> Figure | None:
     """Multi-task against single-task, with intervals."""
+    caption = "What multi-task training changes in the peak R of each variant, with its 95% interval."
+    return _differences("settings", "Multi-task minus single-task", caption, pairs, palette)
+
+
+def _differences(
+    name: str, title: str, caption: str, pairs: list[Comparison], palette: dict[str, str]
+) -> Figure | None:
     if not pairs:
         return None
-    canvas, axes = _panel("Multi-task minus single-task", "difference of peak R", "", rows=len(pairs))
+    canvas, axes = _panel(title, "difference of peak R", "", rows=len(pairs))
     _forest(axes, pairs, palette)
-    caption = "What multi-task training changes in the peak R of each variant, with its 95% interval."
-    return Figure("settings", caption, _svg(canvas))
+    return Figure(name, caption, _svg(canvas))
 
 
 def _forest(axes: Axes, pairs: list[Comparison], palette: dict[str, str]) -> None:
@@ -200,13 +204,14 @@ def stability(found: Collected) -> list[Figure]:
 
 
 def prediction(found: Collected) -> list[Figure]:
-    """Open-loop errors over the horizon with each run's own substeps, and over substeps at the last step."""
+    """Open-loop errors and gradient agreement over the horizon, with each run's own substeps."""
     names = [name for name in found.experiments if any(run.world_model for run in found.of(name))]
     pictures = []
     for setting, title in answers.SETTINGS.items():
         mine = [name for name in names if name.startswith(f"{setting}_")]
-        for kind, what in ERRORS.items():
-            canvas, axes = _panel(f"{title}: {what} error", "open-loop steps", "error / variance")
+        for kind, what in QUALITIES.items():
+            unit = "error / variance" if kind in ERRORS else "cosine with the real gradient"
+            canvas, axes = _panel(f"{title}: {what}", "open-loop steps", unit)
             drawn = 0
             for name in mine:
                 curves = [curve for run in found.of(name) if (curve := open_loop(run, kind)) is not None]
@@ -218,11 +223,12 @@ def prediction(found: Collected) -> list[Figure]:
                               label=variant(name))  # fmt: skip
             if drawn:
                 axes.axhline(1, color="#999999", linestyle=":", linewidth=1)
-                axes.set_ylim(bottom=0)
+                axes.axhline(0, color="#999999", linewidth=1)
                 _legend(axes, drawn)
-                caption = (
-                    f"{title}: open-loop {what} error over the horizon; 1 is as bad as predicting the mean."
+                meaning = (
+                    "1 is as bad as predicting the mean" if kind in ERRORS else "1 is a perfect gradient"
                 )
+                caption = f"{title}: {what} over the open-loop horizon; {meaning}."
                 pictures.append(Figure(f"prediction_{setting}_{kind}", caption, _svg(canvas)))
     return pictures
 

@@ -8,9 +8,9 @@ from functools import cache
 
 import numpy as np
 
-from pwm.suite import statistics
-from pwm.suite.runs import UNKNOWN, Array, Collected, Run, differences, number
-from pwm.suite.statistics import Interval
+from pwm.suite.report import statistics
+from pwm.suite.report.runs import UNKNOWN, Array, Collected, Run, differences, number
+from pwm.suite.report.statistics import Interval
 
 NEAR_PEAK = 0.9
 WALKING = 0.5
@@ -93,15 +93,16 @@ def peak_within(run: Run, steps: float) -> float:
 
 
 def spikes(run: Run) -> float:
-    """See :attr:`Measures.spikes`; nan without gradient norms."""
+    """See :attr:`Measures.spikes`; nan before there are :data:`SPIKE_WINDOW` norms to judge by."""
     rows, high = 0, np.zeros(len(run.rows), bool)
     for key in NORMS:
         norm = np.array([number(row.get(key)) for row in run.rows], float)
         known = np.flatnonzero(np.isfinite(norm))
         rows = max(rows, len(known))
-        if len(known) > 1:
-            high[known[1:]] |= norm[known[1:]] > SPIKE * _recent_median(norm[known])[:-1]
-    return 1000 * float(high.sum()) / rows if rows else math.nan
+        if len(known) > SPIKE_WINDOW:
+            judged = known[SPIKE_WINDOW:]
+            high[judged] |= norm[judged] > SPIKE * _recent_median(norm[known])[:-1]
+    return 1000 * float(high.sum()) / rows if rows > SPIKE_WINDOW else math.nan
 
 
 def non_finite(run: Run) -> int:
@@ -202,10 +203,9 @@ def _warnings(first: list[Run], second: list[Run]) -> list[str]:
 
 
 def _recent_median(values: Array) -> Array:
-    """The median of each value and those before it, at most :data:`SPIKE_WINDOW` in all."""
-    padded = np.concatenate([np.full(SPIKE_WINDOW - 1, math.nan), values])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, SPIKE_WINDOW)
-    return np.asarray(np.nanmedian(windows, axis=1), float)
+    """The medians of every :data:`SPIKE_WINDOW` successive values."""
+    windows = np.lib.stride_tricks.sliding_window_view(values, SPIKE_WINDOW)
+    return np.asarray(np.median(windows, axis=1), float)
 
 
 def _last(values: Array) -> float:

@@ -9,10 +9,10 @@ from typing import Any
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.suite import answers, figures, measures, runs, statistics
-from pwm.suite.document import Document, Figures, Heading, Items, Table, Text
-from pwm.suite.measures import Comparison
-from pwm.suite.runs import Collected
+from pwm.suite.report import answers, figures, measures, runs, statistics
+from pwm.suite.report.document import Document, Figures, Heading, Items, Table, Text
+from pwm.suite.report.measures import Comparison
+from pwm.suite.report.runs import Collected
 
 RUNS, OUT = Path("runs"), Path("report")
 PICTURES = "figures"
@@ -27,8 +27,9 @@ STABILITY = (
 )
 
 ERROR = (
-    "Mean squared open-loop error as a share of the variance; 1 predicts no better than the mean. Each model "
-    "is measured on data of its own policy."
+    "Mean squared open-loop error as a share of the variance; 1 predicts no better than the mean. Gradient "
+    "agreement is the cosine between the gradient of the imagined return with respect to the actions and the "
+    "real one's, by finite differences in the simulator. Each model is measured on data of its own policy."
 )
 
 
@@ -287,12 +288,12 @@ def _prediction(document: Document, found: Collected) -> None:
         measured = run.world_model or {}
         errors = measured.get("errors")
         for substeps in errors if isinstance(errors, dict) else ():
-            ends = [figures.open_loop(run, kind, substeps) for kind in figures.ERRORS]
-            cells = [f"{end[0]:.3f} → {end[-1]:.3f}" if end is not None else "–" for end in ends]
+            ends = [figures.open_loop(run, kind, substeps) for kind in figures.QUALITIES]
+            cells = [f"{show(end[0], 3)} → {show(end[-1], 3)}" if end is not None else "–" for end in ends]
             own = " (own)" if substeps == str(measured.get("substeps")) else ""
             shown = "–" if substeps == runs.NO_SUBSTEPS else substeps
             rows.append((f"{run.experiment}-s{run.seed}", f"{shown}{own}", *cells))
-    header = ("run", "substeps", *(f"{what}, first → last step" for what in figures.ERRORS.values()))
+    header = ("run", "substeps", *(f"{what}, first → last step" for what in figures.QUALITIES.values()))
     document.add(Heading("How well the world models predict"))
     if not rows:
         document.add(

@@ -1,6 +1,6 @@
 """The jobs of a run: one line each time one is submitted or starts, in the run folder's file ``jobs``.
 
-The batch script writes to it too (see :mod:`pwm.suite.jobs`), so a job that was submitted by hand is known
+The batch script writes to it too (:mod:`pwm.suite.slurm.jobs`), so a job submitted by hand is known
 as soon as it starts. A line is the job's id and what it did: ``2314143_0 submitted to pace_l40s``.
 """
 

@@ -1,0 +1,1 @@
+"""The comparison: run folders in, tables, figures and answers out."""

@@ -1,0 +1,1 @@
+"""The experiments as batch jobs: rendered, submitted, followed."""
