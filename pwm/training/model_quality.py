@@ -71,13 +71,13 @@ def gather(agent: Agent, env: VectorEnv, stretches: int) -> Slices:
 def measure(
     agent: Agent, fit: Slices, test: Slices, slopes: Slopes, gamma: float
 ) -> dict[str, dict[str, list[float]]]:
-    """Values after 1 to ``HORIZON`` steps by substeps and kind: the errors ``latent``, ``reward`` and
-    ``observation`` on ``test``, the decoder having learned from ``fit``, and ``gradient``, the cosine
-    with the real ``slopes``."""
+    """Values after 1 to ``HORIZON`` steps by substeps and kind: the errors ``latent``, ``reward``, ``return``
+    (the discounted rewards up to there, of the same actions) and ``observation`` on ``test``, the decoder
+    having learned from ``fit``, and ``gradient``, the cosine with the real ``slopes``."""
     decode = _decoder(agent, fit)
 
     def all_kinds() -> dict[str, list[float]]:
-        return _errors(agent, test, decode) | {"gradient": agreement(agent, slopes, gamma)}
+        return _errors(agent, test, decode, gamma) | {"gradient": agreement(agent, slopes, gamma)}
 
     dynamics = agent.world_model.dynamics
     if not isinstance(dynamics, FlowDynamics):
@@ -112,16 +112,18 @@ def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _errors(agent: Agent, data: Slices, weights: Tensor) -> dict[str, list[float]]:
+def _errors(agent: Agent, data: Slices, weights: Tensor, gamma: float) -> dict[str, list[float]]:
     latents = agent.encode(data.observation, data.task)
     observations = _normalized(agent, data)
     rewards = agent.scale_reward(data.reward, data.task)
-    errors: dict[str, list[float]] = {"latent": [], "reward": [], "observation": []}
-    z = latents[0]
+    errors: dict[str, list[float]] = {"latent": [], "reward": [], "return": [], "observation": []}
+    z, imagined, real = latents[0], torch.zeros_like(rewards[0]), torch.zeros_like(rewards[0])
     for t in range(HORIZON):
         predicted = agent.world_model.reward(z, data.action[t], data.task)
         z = agent.world_model.next(z, data.action[t], data.task)
+        imagined, real = imagined + gamma**t * predicted, real + gamma**t * rewards[t]
         errors["reward"].append(_share(predicted - rewards[t], rewards))
+        errors["return"].append(_share(imagined - real, real))
         errors["latent"].append(_share(z - latents[t + 1], latents))
         errors["observation"].append(_share(_with_one(z) @ weights - observations[t + 1], observations))
     return errors

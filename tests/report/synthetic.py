@@ -77,7 +77,7 @@ def world_model(folder: Path, own: str, errors: dict[str, float]) -> None:
     grown = {
         substeps: {
             kind: [scale * final * step / 16 for step in range(1, 17)]
-            for kind, scale in (("latent", 1.0), ("reward", 0.8), ("observation", 1.2))
+            for kind, scale in (("latent", 1.0), ("reward", 0.8), ("return", 0.9), ("observation", 1.2))
         }
         for substeps, final in errors.items()
     }

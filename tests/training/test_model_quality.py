@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from pwm.algorithms.agent import Agent
 from pwm.cli import main
+from pwm.envs.base import VectorEnv
 from pwm.training import gradient_quality, model_quality
 from pwm.training.build import build_agent, build_env
 from pwm.training.compose import compose
@@ -21,14 +23,23 @@ TINY = (
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, dict[str, list[float]]]:
+def env() -> VectorEnv:
+    return build_env(compose(list(TINY)), 8, torch.device("cpu"), 0)
+
+
+@pytest.fixture(scope="module")
+def sliced(env: VectorEnv) -> tuple[Agent, model_quality.Slices]:
     """An untrained flow, whose velocity is zero: it predicts that nothing changes."""
     torch.manual_seed(0)
-    config = compose(list(TINY))
-    env = build_env(config, 8, torch.device("cpu"), 0)
-    agent = build_agent(config, env)
+    agent = build_agent(compose(list(TINY)), env)
     slices = model_quality.gather(agent, env, 3)
     assert slices.observation.shape[0] == 17 and slices.action.shape[:2] == slices.reward.shape
+    return agent, slices
+
+
+@pytest.fixture(scope="module")
+def measured(env: VectorEnv, sliced: tuple[Agent, model_quality.Slices]) -> dict[str, dict[str, list[float]]]:
+    agent, slices = sliced
     slopes = gradient_quality.gather(agent, env, 1, model_quality.HORIZON, 2, 0.99)
     return model_quality.measure(agent, slices, slices, slopes, 0.99)
 
@@ -54,6 +65,21 @@ def test_the_share_of_a_guess_at_the_mean_is_one_and_of_the_truth_zero() -> None
     assert model_quality._share(torch.zeros(5, 3), values) == 0
 
 
+def test_rewards_that_are_off_by_one_add_up_to_a_return_that_is_off(
+    sliced: tuple[Agent, model_quality.Slices], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, data = sliced
+    told = iter(data.reward + 1.0)
+    monkeypatch.setattr(agent.world_model, "reward", lambda *_: next(told))
+    with torch.no_grad():
+        errors = model_quality._errors(agent, data, torch.zeros(65, data.observation.shape[-1]), 0.5)
+    weights = 0.5 ** torch.arange(16.0)
+    real = (data.reward * weights[:, None]).cumsum(0).double()
+    expected = weights.cumsum(0).double().square() / real.var(1, correction=0)
+    assert errors["return"] == pytest.approx(expected.tolist(), rel=1e-4)
+    assert errors["reward"] == pytest.approx([1 / float(data.reward.double().var(correction=0))] * 16)
+
+
 def test_a_run_is_measured_for_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     assert main(["train", *TINY, f"run={folder}"]) == 0
@@ -61,5 +87,5 @@ def test_a_run_is_measured_for_the_report(tmp_path: Path, capsys: pytest.Capture
     assert "after 1, 4, 8 and 16 open-loop steps" in capsys.readouterr().out
     kept = json.loads((folder / "world_model.json").read_text())
     assert kept["substeps"] == 2 and set(kept["errors"]["2"]) == {
-        "latent", "reward", "observation", "gradient",
+        "latent", "reward", "return", "observation", "gradient",
     }  # fmt: skip

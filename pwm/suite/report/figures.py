@@ -43,7 +43,12 @@ AXES = {
     "R": "return R",
     "velocity": "forward velocity (m/s)",
 }
-ERRORS = {"latent": "latent error", "reward": "reward error", "observation": "decoded observation error"}
+ERRORS = {
+    "latent": "latent error",
+    "reward": "reward error",
+    "return": "return error",
+    "observation": "decoded observation error",
+}
 QUALITIES = {**ERRORS, "gradient": "gradient agreement"}
 """What ``pwm eval --world-model`` measures: errors, and a cosine."""
 
