@@ -160,6 +160,18 @@ def test_the_newest_log_of_an_experiment(slurm: FakeSlurm, capsys: pytest.Captur
     assert out == "==> logs/train_48M_mt_flow_v2_2314143_3.out <==\ntwo\nthree\n"
 
 
+def test_a_log_of_a_sweep_belongs_to_the_experiment_that_its_job_trains(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_log("train_48M_mt_flow_v2_1.out", "before the sweep\n", age=100)
+    write_log("sweep_multi_task_77_5.out", "the cell's\n", age=50)
+    write_log("sweep_multi_task_77_6.out", "another cell's\n", age=20)
+    records.add(Path("runs/mt_flow_v2-s5"), "77_5", "starts")
+    for words in ([], ["--seed=5"]):
+        assert follow.run([*MINE, "mt_flow_v2", *words]) == 0
+        assert "\nthe cell's" in capsys.readouterr().out
+
+
 def test_no_log_yet(slurm: FakeSlurm) -> None:
     with pytest.raises(UserError, match="no log of mt_flow_v2 in logs"):
         follow.run([*MINE, "mt_flow_v2"])

@@ -11,6 +11,7 @@ from pwm.errors import UserError
 from pwm.suite import experiments
 from pwm.suite.logs import LOG_NAME
 from pwm.suite.slurm import cluster_config, records, submit
+from pwm.suite.slurm.cluster_config import Cluster
 
 POLL_S = 1.0
 TAIL_BYTES = 1 << 16
@@ -32,36 +33,39 @@ def run(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     (name,) = experiments.select([args.name])[:1]
     cluster = cluster_config.load(args.cluster)
-    folder, suffix = Path(cluster.logs), ".err" if args.err else ".out"
-    jobs = None if args.seed is None else records.ids(submit.run_folder(cluster.runs, name, args.seed))
-    path = newest(folder, name, suffix, jobs)
+    suffix = ".err" if args.err else ".out"
+    path = _newest(cluster, name, suffix, args.seed)
     if path is None:
-        raise UserError(f"no log of {name} in {folder}; `pwm suite status` shows whether its job has started")
+        raise UserError(
+            f"no log of {name} in {cluster.logs}; `pwm suite status` shows whether its job has started"
+        )
     offset = _show_end(path, args.lines)
     while args.follow:
         time.sleep(POLL_S)
         for chunk in _added(path, offset):
             offset += len(chunk)
             print(chunk.decode(errors="replace"), end="", flush=True)
-        following = newest(folder, name, suffix, jobs)
+        following = _newest(cluster, name, suffix, args.seed)
         if following not in (None, path):
             path, offset = following, 0
             print(f"==> {path} <==", flush=True)
     return 0
 
 
-def newest(folder: Path, name: str, suffix: str = ".out", jobs: list[str] | None = None) -> Path | None:
-    """The log of the experiment ``name`` that changed last, of the jobs ``jobs`` where they are given."""
+def _newest(cluster: Cluster, name: str, suffix: str, seed: int | None) -> Path | None:
+    """The log of the experiment ``name`` that changed last. A sweep's logs are named after the sweep, and one
+    seed's not at all: they are known by the jobs of the run folder."""
+    runs = submit.run_folders(Path(cluster.runs), [name])
+    ends = [
+        f"_{job}" for (_, number), run in runs.items() if seed in (None, number) for job in records.ids(run)
+    ]
     found = []
-    for path in folder.glob(f"*{suffix}"):
+    for path in Path(cluster.logs).glob(f"*{suffix}"):
         named = LOG_NAME.fullmatch(f"{path.stem}.out")
-        if named and named["experiment"] == name and (jobs is None or path.stem.endswith(tuple(_ends(jobs)))):
-            found.append((path.stat().st_mtime, int(named["job"]), path))
+        own = seed is None and named is not None and named["experiment"] == name
+        if own or path.stem.endswith(tuple(ends)):
+            found.append((path.stat().st_mtime, path.name, path))
     return max(found)[2] if found else None
-
-
-def _ends(jobs: list[str]) -> list[str]:
-    return [f"_{job}" for job in jobs]
 
 
 def _show_end(path: Path, lines: int) -> int:
