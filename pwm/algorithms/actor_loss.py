@@ -87,9 +87,20 @@ class ActorLoss(nn.Module):
             "pi_loss": loss.detach(),
             "imagined_reward": reward.detach().mean(),
             "latent_min": next_latent.detach().amin(),
+            **self._spreads(latent[0], task),
         }
         rollout = Rollout(latent, next_latent.detach(), reward.detach(), continues.detach(), closed, task)
         return loss, parts, rollout
+
+    @torch.no_grad()
+    def _spreads(self, latent: Tensor, task: Tensor) -> dict[str, Tensor]:
+        """How much latents, and the policy's answers to them, differ between the start states: the standard
+        deviation of a component. A policy that answers all states alike holds a pose and cannot walk."""
+        action = self.agent.policy(latent, task, deterministic=True)
+        return {
+            "latent_spread": latent.std(0, correction=0).mean(),
+            "action_spread": action.std(0, correction=0).mean(),
+        }
 
     def _imagine(
         self, observation: Tensor, task: Tensor, step_env: Callable[[Tensor], Step] | None

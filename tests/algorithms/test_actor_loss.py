@@ -94,6 +94,13 @@ def test_the_gradient_reaches_the_action_through_every_later_state() -> None:
     assert -gradient.item() == pytest.approx(sum(t * GAMMA**t for t in range(HORIZON)))
 
 
+def test_a_policy_that_answers_all_states_alike_shows_in_its_spread() -> None:
+    _, module = known()
+    _, parts, _ = module(START, TASK)
+    assert parts["latent_spread"].item() == pytest.approx(1)  # of 1 and 3
+    assert parts["action_spread"].item() == 0
+
+
 def test_the_probability_of_going_on_discounts_rewards_and_value() -> None:
     agent, module = known(FixedTermination(0.25))
     loss, _, rollout = module(START, TASK)
