@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -84,11 +85,40 @@ def test_down_removes_the_cluster_and_its_folder(slurm_: FakeSlurm) -> None:
     assert "rm --force --volumes pwm-rehearsal" in (slurm_.folder / "docker").read_text()
 
 
-def test_all_eight_are_submitted_with_the_scripts_of_the_real_cluster(node: Node, slurm_: FakeSlurm) -> None:
+def first_job(slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
+    """The first job trains while it is waited for: a slow start, then 0.5 s an epoch."""
+
+    def sleep(_: float) -> None:
+        rows = [{"epoch": n, "seconds": 30 + n / 2} for n in range(1, epochs + 1)]
+        path = Path("work") / f"{rehearsal.PACE}-s0/metrics.jsonl"
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        slurm.queue(("2314143", "COMPLETED", "0:20", "30:00", 0, "None"))
+
+    slurm.queue(("2314143", "RUNNING", "0:01", "30:00", 0, "None"))
+    monkeypatch.setattr(rehearsal.time, "sleep", sleep)
+
+
+def test_a_first_job_that_did_not_train_ends_the_rehearsal(
+    node: Node, slurm_: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("work").mkdir()
     Path("work/pwm.sif").write_text("an image")
     rehearsed = rehearsal.Rehearsal(node)
     rehearsed.lay_out()
+    first_job(slurm_, monkeypatch, epochs=2)
+    with pytest.raises(UserError, match="mt_baseline: .* trained too little: see .*work/logs"):
+        rehearsed.submit()
+    assert len(slurm_.calls("sbatch")) == 1
+
+
+def test_all_eight_are_submitted_with_the_scripts_of_the_real_cluster(
+    node: Node, slurm_: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("work").mkdir()
+    Path("work/pwm.sif").write_text("an image")
+    rehearsed = rehearsal.Rehearsal(node)
+    rehearsed.lay_out()
+    first_job(slurm_, monkeypatch, epochs=12)
     rehearsed.submit()
     calls = slurm_.calls("sbatch")
     root = Path(__file__).resolve().parents[2]
@@ -98,7 +128,7 @@ def test_all_eight_are_submitted_with_the_scripts_of_the_real_cluster(node: Node
         assert (Path("work") / script).read_text() == (root / script).read_text()
     limited = [call for call in calls if "--time=3" in call]
     assert [call for call in limited if "--signal=B:USR2@90" in call] == limited
-    assert len(limited) == 1
+    assert len(limited) == 1 and "max_epochs=360" in limited[0]  # 180 s
     assert all("scale=demo" in call and "env=ant" in call for call in calls)
     # The cluster's user writes where the submitting one did.
     assert os.stat("work/st_baseline-s0/jobs").st_mode & 0o002
