@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from pwm import cli
 from pwm.suite.image import build, source
+from tests.tools import tool
 
 TOP = source.checkout()
 SCRIPTS = ["pwm/suite/image/entrypoint.sh", "pwm/suite/image/get_dflex.sh"]
 SCRIPTS += ["pwm/suite/rehearsal/entrypoint.sh", ".ci/run", ".ci/images"]
-
-
-def tool(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 @pytest.mark.parametrize("command", [["build"], ["sif"], ["inspect"], ["verify", "pwm:cpu"]])

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools import tool
+
 # Each call is a line in `calls`; `down` makes every command fail; a file named after a command is its answer.
 COMMAND = """#!/bin/bash
 cd {folder}
@@ -102,8 +104,5 @@ def cluster_yaml(**changes: str) -> str:
 
 def shellcheck(path: Path) -> None:
     """Fail unless shellcheck finds nothing at all; skip where it is not installed."""
-    try:
-        done = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("needs shellcheck")
+    done = subprocess.run([tool("shellcheck"), str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
