@@ -18,15 +18,25 @@ from pwm.nn.ode import STEPS, integrate
 
 
 class MLPDynamics(nn.Module):
-    """``z' = SimNorm(mlp[z, e, a])`` (TD-MPC2)."""
+    """``z' = SimNorm(mlp[z, e, a])`` (TD-MPC2). Where latents are not on simplices,
+    ``z' = z + mlp[z, e, a]``, which starts as ``z' = z``."""
 
-    def __init__(self, latent_dim: int, task_dim: int, act_dim: int, units: Sequence[int]) -> None:
+    def __init__(
+        self, latent_dim: int, task_dim: int, act_dim: int, units: Sequence[int], simplex: bool = True
+    ) -> None:
         super().__init__()
-        self.net = mlp(latent_dim + task_dim + act_dim, units, latent_dim, SimNorm())
+        self.simplex = simplex
+        inputs = latent_dim + task_dim + act_dim
+        self.net = (
+            mlp(inputs, units, latent_dim, SimNorm())
+            if simplex
+            else mlp(inputs, units, latent_dim, zero_output=True)
+        )
 
     def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
         """The next latent, ``[..., latent_dim]``."""
-        return self.net(join(z, e, a))
+        out = self.net(join(z, e, a))
+        return out if self.simplex else z + out.to(z.dtype)
 
     def loss(
         self, z: Tensor, e: Tensor | None, a: Tensor, target: Tensor, predicted: Tensor | None = None
@@ -39,10 +49,14 @@ class MLPDynamics(nn.Module):
         return (predicted - target).square().mean(-1)
 
 
-HEADS: dict[str, Callable[[Tensor], Tensor]] = {"group_centered": group_centered, "simnorm": simnorm}
+HEADS: dict[str, Callable[[Tensor], Tensor]] = {
+    "group_centered": group_centered,
+    "simnorm": simnorm,
+    "linear": lambda x: x,
+}
 """What the velocity network's output goes through. ``group_centered`` leaves every group's sum in the latent
 as it is. ``simnorm`` cannot represent a velocity (its groups sum to 1, a velocity's to 0); it is here only
-to be compared with."""
+to be compared with. ``linear`` is for latents that are not on simplices."""
 
 
 class FlowDynamics(nn.Module):

@@ -12,7 +12,10 @@ from pwm.nn import twohot
 from pwm.nn.layers import SimNorm, join, mlp
 
 DYNAMICS = ("mlp", "flow")
+LATENTS = ("simnorm", "observation")
 REWARD_SCALES = ("real", "symlog")
+OBSERVATION_LIMIT = 10.0
+"""Where ``latent="observation"`` clips a component."""
 
 
 class WorldModel(nn.Module):
@@ -28,9 +31,11 @@ class WorldModel(nn.Module):
         latent_dim: components of a latent, a multiple of 8.
         dynamics: ``mlp`` or ``flow``.
         flow_integrator, flow_substeps, flow_head: see :class:`FlowDynamics`; None for ``mlp``.
+        latent: ``simnorm``, what an encoder makes of an observation; or ``observation``, the observation
+            itself, clipped: no encoder, ``latent_dim`` is ``obs_dim``, and both dynamics predict a change.
 
     Raises:
-        UserError: unknown ``dynamics``, integrator or head.
+        UserError: unknown ``dynamics``, integrator, head or ``latent``.
     """
 
     def __init__(
@@ -46,14 +51,19 @@ class WorldModel(nn.Module):
         flow_integrator: str | None = None,
         flow_substeps: int | None = None,
         flow_head: str | None = None,
+        latent: str = "simnorm",
     ) -> None:
         super().__init__()
+        if latent not in LATENTS:
+            raise choose_from("latent", latent, LATENTS)
+        simplex = latent == "simnorm"
+        latent_dim = latent_dim if simplex else obs_dim
         self.obs_dim, self.act_dim, self.latent_dim, self.task_dim = obs_dim, act_dim, latent_dim, task_dim
         self.embedding = _embedding(num_tasks, task_dim) if task_dim else None
-        self.encoder = mlp(obs_dim + task_dim, encoder_units, latent_dim, SimNorm())
+        self.encoder = mlp(obs_dim + task_dim, encoder_units, latent_dim, SimNorm()) if simplex else None
         self.dynamics: Dynamics
         if dynamics == "mlp":
-            self.dynamics = MLPDynamics(latent_dim, task_dim, act_dim, units)
+            self.dynamics = MLPDynamics(latent_dim, task_dim, act_dim, units, simplex)
         elif dynamics == "flow":
             self.dynamics = FlowDynamics(
                 latent_dim,
@@ -62,7 +72,7 @@ class WorldModel(nn.Module):
                 units,
                 flow_integrator,
                 flow_substeps,
-                flow_head or "group_centered",
+                (flow_head or "group_centered") if simplex else "linear",
             )
         else:
             raise choose_from("dynamics", dynamics, DYNAMICS)
@@ -74,12 +84,16 @@ class WorldModel(nn.Module):
         return None if self.embedding is None else self.embedding(task)
 
     def encode(self, observation: Tensor, task: Tensor | None = None) -> Tensor:
-        """Latents ``[..., latent_dim]`` of observations ``[..., obs_dim]``; each group of 8 sums to 1."""
+        """Latents ``[..., latent_dim]`` of observations ``[..., obs_dim]``; with ``simnorm`` each group of 8
+        sums to 1."""
+        if self.encoder is None:
+            return observation.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
         return self.encoder(join(observation, self.task_embedding(task)))
 
     def next(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
         """The predicted next latent ``[..., latent_dim]``."""
-        return self.dynamics.step(z, self.task_embedding(task), a)
+        after = self.dynamics.step(z, self.task_embedding(task), a)
+        return after if self.encoder is not None else after.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
 
     def dynamics_loss(
         self,

@@ -43,25 +43,27 @@ def build_agent(config: TrainConfig, env: VectorEnv) -> Agent:
     num_tasks = len(env.tasks)
     action_mask = torch.zeros(num_tasks, env.act_dim, device=env.device)
     action_mask[env.task] = env.action_mask.to(action_mask.dtype)
-    state_dim = config.latent_dim + config.task_dim
+    world_model = WorldModel(
+        env.obs_dim,
+        env.act_dim,
+        config.task_dim,
+        num_tasks,
+        config.encoder_units,
+        config.units,
+        config.latent_dim,
+        config.dynamics,
+        config.flow_integrator,
+        config.flow_substeps,
+        config.flow_head,
+        config.latent,
+    )
+    state_dim = world_model.latent_dim + config.task_dim
     agent = Agent(
-        world_model=WorldModel(
-            env.obs_dim,
-            env.act_dim,
-            config.task_dim,
-            num_tasks,
-            config.encoder_units,
-            config.units,
-            config.latent_dim,
-            config.dynamics,
-            config.flow_integrator,
-            config.flow_substeps,
-            config.flow_head,
-        ),
+        world_model=world_model,
         actor=Actor(state_dim, env.act_dim, config.actor_units, config.actor_init_scale),
         critic=Critic(state_dim, config.critic_units, config.critic_ensemble),
         termination=(
-            TerminationHead(config.latent_dim, config.task_dim, config.units[:1])
+            TerminationHead(world_model.latent_dim, config.task_dim, config.units[:1])
             if config.termination_head
             else None
         ),

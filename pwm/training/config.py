@@ -93,4 +93,6 @@ class TrainConfig:
     eval_every: int  # epochs; 0: only at the end
     eval_episodes: int
     checkpoint_every: int  # epochs
-    tracking: str = "disabled"  # disabled | offline | online; runs of before this key lack it
+    # Keys that runs of before them lack
+    latent: str = "simnorm"  # simnorm | observation
+    tracking: str = "disabled"  # disabled | offline | online

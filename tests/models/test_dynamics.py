@@ -159,7 +159,7 @@ def test_simnorm_head_does_not_fit_one_batch() -> None:
 
 
 def test_unknown_names_list_the_choices() -> None:
-    with pytest.raises(UserError, match="flow_head 'softmax'.*group_centered, simnorm"):
+    with pytest.raises(UserError, match="flow_head 'softmax'.*group_centered, linear, simnorm"):
         FlowDynamics(LATENT, 0, ACT, [32], "euler", 1, "softmax")
     with pytest.raises(UserError, match="flow_integrator 'rk4'.*euler, heun"):
         FlowDynamics(LATENT, 0, ACT, [32], "rk4", 1)

@@ -13,13 +13,18 @@ from pwm.models import TerminationHead, WorldModel
 from pwm.nn.twohot import symlog, two_hot_loss
 
 OBS, ACT, LATENT, TASKS = 11, 3, 32, 2
-VARIANTS: dict[str, tuple[Any, ...]] = {"mlp": (), "flow": ("heun", 2, "group_centered")}
+VARIANTS: dict[str, tuple[Any, ...]] = {
+    "mlp": (None, None, None),
+    "flow": ("heun", 2, "group_centered"),
+}
 
 
-def build(variant: str = "mlp", task_dim: int = 0) -> WorldModel:
+def build(variant: str = "mlp", task_dim: int = 0, latent: str = "simnorm") -> WorldModel:
     torch.manual_seed(0)
     dynamics = "mlp" if variant == "mlp" else "flow"
-    model = WorldModel(OBS, ACT, task_dim, TASKS, [32], [48, 48], LATENT, dynamics, *VARIANTS[variant])
+    model = WorldModel(
+        OBS, ACT, task_dim, TASKS, [32], [48, 48], LATENT, dynamics, *VARIANTS[variant], latent
+    )
     if variant == "flow":  # zero at first
         torch.nn.init.normal_(model.get_parameter("dynamics.net.2.weight"), std=0.03)
     return model
@@ -49,6 +54,42 @@ def test_latents_lie_on_simplices() -> None:
     z = build().encode(batch(50)[0])
     assert z.min() >= 0
     torch.testing.assert_close(z.unflatten(-1, (-1, 8)).sum(-1), torch.ones(50, LATENT // 8))
+
+
+@pytest.mark.parametrize("task_dim", [0, 4])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_observation_latents_are_the_clipped_observation_and_may_stand_still(
+    variant: str, task_dim: int
+) -> None:
+    model = build(variant, task_dim, "observation")
+    torch.nn.init.zeros_(model.get_parameter("dynamics.net.2.weight"))
+    observation, a = batch(50)
+    observation[0] = 1e6
+    task = torch.zeros(50, dtype=torch.int64) if task_dim else None
+    z = model.encode(observation, task)
+    assert model.latent_dim == OBS
+    torch.testing.assert_close(z, observation.clamp(-10, 10))
+    torch.testing.assert_close(model.next(z, a, task), z)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_observation_latents_follow_a_known_change(variant: str) -> None:
+    model = build(variant, latent="observation")
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    change = torch.randn(ACT, OBS)
+
+    def moved() -> tuple[Tensor, Tensor, Tensor]:
+        observation, a = batch(256)
+        return observation, a, observation + 0.3 * a @ change
+
+    for _ in range(300):
+        loss = model.dynamics_loss(*moved()).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    z, a, target = moved()
+    error = (model.next(z, a) - target).square().mean() / (z - target).square().mean()
+    assert error < 0.05
 
 
 def test_reward_starts_at_zero_everywhere() -> None:

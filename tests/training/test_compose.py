@@ -135,6 +135,7 @@ REFUSED = [
     ("collection=loop", "unknown collection 'loop'; choose one of closed_loop, lockstep"),
     ("wm_loss=flow", "unknown wm_loss 'flow'; choose one of carried, mixture, one_step"),
     ("flow_integrator=rk4", "unknown flow_integrator 'rk4'; choose one of euler, heun"),
+    ("latent=pixels", "unknown latent 'pixels'; choose one of observation, simnorm"),
     ("flow_head=relu", "unknown flow_head 'relu'; choose one of group_centered, simnorm"),
     ("reward_scale=log", "choose one of real, symlog"),
     ("lr_schedule=cosine", "choose one of constant, linear"),
