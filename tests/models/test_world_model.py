@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +11,7 @@ from pwm.models import TerminationHead, WorldModel
 from pwm.nn.twohot import symlog, two_hot_loss
 
 OBS, ACT, LATENT, TASKS = 11, 3, 32, 2
-VARIANTS: dict[str, tuple[Any, ...]] = {
+VARIANTS: dict[str, tuple[str | None, int | None, str | None]] = {
     "mlp": (None, None, None),
     "flow": ("heun", 2, "group_centered"),
 }
