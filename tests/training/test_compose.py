@@ -197,6 +197,11 @@ def test_a_wrong_override_is_one_line_that_names_the_way_out(override: str, said
     [
         ([], "no experiment named: give alg=<name>; choose one of mt_baseline"),
         (["alg=st_baseline", "tasks=[ant,cartpole]"], "needs multitask=true: choose an mt_ alg"),
+        (
+            ["alg=st_baseline", "latent=observation", "normalize_observation=false"],
+            "needs normalize_observation=true",
+        ),
+        (["alg=st_flow_v2", "latent=observation", "flow_head=simnorm"], "flow_head=simnorm needs latent"),
         (["alg=st_baseline", "flow_substeps=4"], "dynamics=mlp takes no flow_substeps=4"),
         (["alg=st_baseline", "task_dim=96"], "task_dim=96 needs multitask=true"),
         (["alg=mt_baseline", "tasks=[ant,cartpole]", "num_envs=1"], "num_envs=1 is too few"),

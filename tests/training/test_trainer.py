@@ -85,6 +85,18 @@ def test_every_world_model_loss_trains_both_dynamics(wm_loss: str) -> None:
         assert t.read_metrics()["wm_loss"] > 0
 
 
+@pytest.mark.parametrize("alg", ["st_baseline", "mt_flow_v2"])
+def test_a_world_model_of_the_observation_itself(alg: str) -> None:
+    t = trainer(f"alg={alg}", "latent=observation")
+    for _ in range(3):
+        t.run_epoch()
+    assert t.read_metrics()["wm_loss"] > 0
+    observation = t.observation.clone()
+    observation[0] = 1e6
+    z = t.agent.encode(observation, t.env.task)
+    assert z.shape == observation.shape and z.abs().max() == 10
+
+
 def test_learning_rates_fall_linearly_to_the_final_one() -> None:
     t = trainer("alg=st_baseline", "max_epochs=10", "wm_lr=1e-3", "actor_lr=1e-2", "final_lr=1e-5")
     t.learner.set_epoch(5)
