@@ -27,11 +27,7 @@ class MLPDynamics(nn.Module):
         super().__init__()
         self.simplex = simplex
         inputs = latent_dim + task_dim + act_dim
-        self.net = (
-            mlp(inputs, units, latent_dim, SimNorm())
-            if simplex
-            else mlp(inputs, units, latent_dim, zero_output=True)
-        )
+        self.net = mlp(inputs, units, latent_dim, SimNorm() if simplex else None, zero_output=not simplex)
 
     def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
         """The next latent, ``[..., latent_dim]``."""

@@ -32,7 +32,8 @@ class WorldModel(nn.Module):
         dynamics: ``mlp`` or ``flow``.
         flow_integrator, flow_substeps, flow_head: see :class:`FlowDynamics`; None for ``mlp``.
         latent: ``simnorm``, what an encoder makes of an observation; or ``observation``, the observation
-            itself, clipped: no encoder, ``latent_dim`` is ``obs_dim``, and both dynamics predict a change.
+            itself, clipped: no encoder, ``latent_dim`` is ``obs_dim``, and both dynamics predict a change,
+            the flow with a linear head whatever ``flow_head`` is.
 
     Raises:
         UserError: unknown ``dynamics``, integrator, head or ``latent``.
@@ -87,13 +88,13 @@ class WorldModel(nn.Module):
         """Latents ``[..., latent_dim]`` of observations ``[..., obs_dim]``; with ``simnorm`` each group of 8
         sums to 1."""
         if self.encoder is None:
-            return observation.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
+            return _clipped(observation)
         return self.encoder(join(observation, self.task_embedding(task)))
 
     def next(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
         """The predicted next latent ``[..., latent_dim]``."""
         after = self.dynamics.step(z, self.task_embedding(task), a)
-        return after if self.encoder is not None else after.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
+        return after if self.encoder is not None else _clipped(after)
 
     def dynamics_loss(
         self,
@@ -119,6 +120,10 @@ class WorldModel(nn.Module):
         if scale not in REWARD_SCALES:
             raise choose_from("reward_scale", scale, REWARD_SCALES)
         return twohot.decode(self.reward_logits(z, a, task), scale)
+
+
+def _clipped(observation: Tensor) -> Tensor:
+    return observation.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
 
 
 def _embedding(num_tasks: int, task_dim: int) -> nn.Embedding:

@@ -85,6 +85,15 @@ def test_down_removes_the_cluster_and_its_folder(slurm_: FakeSlurm) -> None:
     assert "rm --force --volumes pwm-rehearsal" in (slurm_.folder / "docker").read_text()
 
 
+def laid_out(node: Node) -> rehearsal.Rehearsal:
+    """A rehearsal in ``work``, ready to submit."""
+    Path("work").mkdir()
+    Path("work/pwm.sif").write_text("an image")
+    rehearsed = rehearsal.Rehearsal(node)
+    rehearsed.lay_out()
+    return rehearsed
+
+
 def first_job(slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     """The first job trains while it is waited for: a slow start, then 0.5 s an epoch."""
 
@@ -101,10 +110,7 @@ def first_job(slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch, epochs: int) ->
 def test_a_first_job_that_did_not_train_ends_the_rehearsal(
     node: Node, slurm_: FakeSlurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("work").mkdir()
-    Path("work/pwm.sif").write_text("an image")
-    rehearsed = rehearsal.Rehearsal(node)
-    rehearsed.lay_out()
+    rehearsed = laid_out(node)
     first_job(slurm_, monkeypatch, epochs=2)
     with pytest.raises(UserError, match="mt_baseline: .* trained too little: see .*work/logs"):
         rehearsed.submit()
@@ -114,10 +120,7 @@ def test_a_first_job_that_did_not_train_ends_the_rehearsal(
 def test_all_eight_are_submitted_with_the_scripts_of_the_real_cluster(
     node: Node, slurm_: FakeSlurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("work").mkdir()
-    Path("work/pwm.sif").write_text("an image")
-    rehearsed = rehearsal.Rehearsal(node)
-    rehearsed.lay_out()
+    rehearsed = laid_out(node)
     first_job(slurm_, monkeypatch, epochs=12)
     rehearsed.submit()
     calls = slurm_.calls("sbatch")

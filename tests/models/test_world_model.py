@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pwm.errors import UserError
 from pwm.models import TerminationHead, WorldModel
@@ -30,6 +32,15 @@ def build(variant: str = "mlp", task_dim: int = 0, latent: str = "simnorm") -> W
 
 def batch(*lead: int) -> tuple[Tensor, Tensor]:
     return torch.randn(*lead, OBS), torch.rand(*lead, ACT) * 2 - 1
+
+
+def minimize(module: nn.Module, loss: Callable[[], Tensor], steps: int, lr: float) -> None:
+    """Adam on ``loss()``, which may draw a fresh batch every time."""
+    optimizer = torch.optim.Adam(module.parameters(), lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
 
 
 @pytest.mark.parametrize("task_dim", [0, 4])
@@ -73,18 +84,13 @@ def test_observation_latents_are_the_clipped_observation_and_may_stand_still(
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_observation_latents_follow_a_known_change(variant: str) -> None:
     model = build(variant, latent="observation")
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     change = torch.randn(ACT, OBS)
 
     def moved() -> tuple[Tensor, Tensor, Tensor]:
         observation, a = batch(256)
         return observation, a, observation + 0.3 * a @ change
 
-    for _ in range(300):
-        loss = model.dynamics_loss(*moved()).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    minimize(model, lambda: model.dynamics_loss(*moved()).mean(), steps=300, lr=1e-3)
     z, a, target = moved()
     error = (model.next(z, a) - target).square().mean() / (z - target).square().mean()
     assert error < 0.05
@@ -109,17 +115,16 @@ def test_reward_scales_agree() -> None:
 def test_fitted_reward_follows_the_real_one_on_held_out_transitions() -> None:
     """And its gradient reaches the action, which is all that the policy learns from."""
     model = build()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
     def transitions(n: int) -> tuple[Tensor, Tensor, Tensor]:
         observation, a = batch(n)
         return observation, a, observation[:, 0] + 2 * a[:, 0] + 1
 
-    for _ in range(400):
+    def loss() -> Tensor:
         observation, a, reward = transitions(128)
-        optimizer.zero_grad()
-        two_hot_loss(model.reward_logits(model.encode(observation), a), reward).mean().backward()
-        optimizer.step()
+        return two_hot_loss(model.reward_logits(model.encode(observation), a), reward).mean()
+
+    minimize(model, loss, steps=400, lr=1e-3)
     observation, a, reward = transitions(500)
     a.requires_grad_()
     decoded = model.reward(model.encode(observation), a)
@@ -211,10 +216,6 @@ def test_termination_head_is_apart_and_learns() -> None:
     assert head(z, e).shape == (3, 40)
     assert TerminationHead(LATENT, 0, [32])(z, None).shape == (3, 40)
     ended = (z[..., 0] > 0.8).float()
-    optimizer = torch.optim.Adam(head.parameters(), 1e-2)
-    for _ in range(100):
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(head(z, e), ended)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    minimize(head, lambda: cross_entropy(head(z, e), ended), steps=100, lr=1e-2)
     assert ((head(z, e) > 0) == ended.bool()).float().mean() > 0.95
