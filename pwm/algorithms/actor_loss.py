@@ -125,8 +125,7 @@ class ActorLoss(nn.Module):
                 ended = ended | restart
                 continues.append((~step.terminated).to(rewards[-1].dtype))
             elif agent.termination is not None:
-                logits = agent.termination(z, agent.task_code(task))
-                continues.append(torch.sigmoid(-logits))
+                continues.append(torch.sigmoid(-agent.termination_logits(z, task)))
             else:
                 continues.append(torch.ones_like(rewards[-1]))
             closed.append(ended)

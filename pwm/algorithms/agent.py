@@ -90,7 +90,13 @@ class Agent(nn.Module):
 
     def with_task(self, latent: Tensor, task: Tensor) -> Tensor:
         """``[z, e]``, what actor and critic see."""
-        return join(latent, self.task_code(task))
+        return join(self.world_model.space.view(latent), self.task_code(task))
+
+    def termination_logits(self, latent: Tensor, task: Tensor) -> Tensor:
+        """Logits ``[...]`` of P(terminated) for the latents ``[..., latent_dim]`` that transitions led to;
+        the agent must have a termination head."""
+        assert self.termination is not None
+        return self.termination(self.world_model.space.view(latent), self.task_code(task))
 
     def model_parameters(self) -> Iterator[nn.Parameter]:
         """What the world-model loss trains: the world model, the task embedding and the

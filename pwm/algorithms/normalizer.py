@@ -13,6 +13,18 @@ def sum_over_processes(value: Tensor) -> Tensor:
     return value
 
 
+@torch.no_grad()
+def moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation ``[dim]`` of ``values`` ``[..., dim]`` of all processes, which hold equally
+    many each."""
+    flat = values.flatten(0, -2)
+    variance, mean = torch.var_mean(flat, 0, correction=0)
+    processes = sum_over_processes(torch.ones((), device=values.device))
+    overall = sum_over_processes(mean.clone()) / processes
+    variance = sum_over_processes(variance + (mean - overall).square()) / processes
+    return overall, variance.sqrt()
+
+
 class RunningStats(nn.Module):
     """Mean and variance of everything seen so far, one set per group.
 

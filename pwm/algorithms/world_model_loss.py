@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pwm.algorithms.agent import Agent
+from pwm.algorithms.normalizer import moments
 from pwm.data.batch import Batch
 from pwm.nn.twohot import two_hot_loss
 
@@ -52,6 +53,8 @@ class WorldModelLoss(nn.Module):
         """The loss and its parts, scalars, over a batch of ``B`` slices of ``H`` transitions."""
         with torch.no_grad():
             targets = self.agent.encode(batch.observation[1:], batch.task)
+        if self.world_model.space.standardizes:
+            self.world_model.space.update(*moments(targets))
         dynamics = reward = torch.zeros((), device=targets.device)
         for weight, form in ((self.carried, self._carried), (1 - self.carried, self._one_step)):
             if weight > 0:
@@ -93,6 +96,5 @@ class WorldModelLoss(nn.Module):
 
     def _termination(self, batch: Batch, targets: Tensor) -> Tensor:
         """Binary cross-entropy of the head on the encoded next observations."""
-        assert self.termination is not None
-        logits = self.termination(targets, self.agent.task_code(batch.task))
+        logits = self.agent.termination_logits(targets, batch.task)
         return F.binary_cross_entropy_with_logits(logits, batch.terminated.to(logits.dtype))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pwm.errors import UserError, choose_from
+from pwm.models.latent_space import LatentSpace
 from pwm.nn.activations import group_centered, simnorm
 from pwm.nn.flow import flow_matching_loss
 from pwm.nn.layers import SimNorm, join, mlp
@@ -18,21 +19,19 @@ from pwm.nn.ode import STEPS, integrate
 
 
 class MLPDynamics(nn.Module):
-    """``z' = SimNorm(mlp[z, e, a])`` (TD-MPC2). Where latents are not on simplices,
-    ``z' = z + mlp[z, e, a]``, which starts as ``z' = z``."""
+    """``z' = SimNorm(mlp[z, e, a])`` (TD-MPC2). In a space whose dynamics predict a change, ``z'`` is ``z``
+    moved by ``mlp[z, e, a]``, at first not at all: ``SimNorm(log z + mlp)`` on simplices or ``z + mlp``."""
 
-    def __init__(
-        self, latent_dim: int, task_dim: int, act_dim: int, units: Sequence[int], simplex: bool = True
-    ) -> None:
+    def __init__(self, space: LatentSpace, task_dim: int, act_dim: int, units: Sequence[int]) -> None:
         super().__init__()
-        self.simplex = simplex
-        inputs = latent_dim + task_dim + act_dim
-        self.net = mlp(inputs, units, latent_dim, SimNorm() if simplex else None, zero_output=not simplex)
+        self.space = space
+        output = None if space.relative else SimNorm()
+        self.net = mlp(space.dim + task_dim + act_dim, units, space.dim, output, zero_output=space.relative)
 
     def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
         """The next latent, ``[..., latent_dim]``."""
-        out = self.net(join(z, e, a))
-        return out if self.simplex else z + out.to(z.dtype)
+        out = self.net(join(self.space.view(z), e, a))
+        return self.space.moved(z, out) if self.space.relative else out
 
     def loss(
         self, z: Tensor, e: Tensor | None, a: Tensor, target: Tensor, predicted: Tensor | None = None
@@ -42,7 +41,7 @@ class MLPDynamics(nn.Module):
         ``predicted``, where the caller has it, is ``step(z, e, a)`` and saves computing it again.
         """
         predicted = self.step(z, e, a) if predicted is None else predicted
-        return (predicted - target).square().mean(-1)
+        return self.space.share((predicted - target).square().mean(-1))
 
 
 HEADS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -65,7 +64,7 @@ class FlowDynamics(nn.Module):
 
     def __init__(
         self,
-        latent_dim: int,
+        space: LatentSpace,
         task_dim: int,
         act_dim: int,
         units: Sequence[int],
@@ -80,17 +79,19 @@ class FlowDynamics(nn.Module):
             raise choose_from("flow_integrator", integrator, STEPS)
         if substeps is None or substeps < 1:
             raise UserError(f"flow_substeps must be at least 1, not {substeps}")
+        self.space = space
         self.integrator = integrator
         self.substeps = substeps
         self.head = HEADS[head]
         # Zero output weights: at first z' = z, which a random velocity, many times larger than the difference
         # of two latents, would carry far from the simplex within one horizon.
-        self.net = mlp(latent_dim + task_dim + act_dim + 1, units, latent_dim, zero_output=True)
+        self.net = mlp(space.dim + task_dim + act_dim + 1, units, space.dim, zero_output=True)
 
     def velocity(self, z: Tensor, e: Tensor | None, a: Tensor, tau: Tensor | float) -> Tensor:
         """``dz/dtau`` ``[..., latent_dim]`` at ``z``; ``tau`` is ``[..., 1]`` or one number for all."""
         tau = tau if isinstance(tau, Tensor) else torch.full_like(z[..., :1], tau)
-        return self.head(self.net(join(z, e, a, tau)).to(z.dtype))
+        out = self.net(join(self.space.view(z), e, a, tau)).to(z.dtype)
+        return self.space.own_units(self.head(out))
 
     def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
         """The next latent, ``[..., latent_dim]``."""
@@ -102,7 +103,8 @@ class FlowDynamics(nn.Module):
         """Flow-matching loss of each sample on the straight path to ``target`` ``[..., latent_dim]``; returns
         ``[...]``. tau ~ U(0, 1) per sample from torch's global random state. ``predicted`` is not used: the
         velocity is learned without integrating it."""
-        return flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target)
+        error = flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target)
+        return self.space.share(error)
 
 
 Dynamics = MLPDynamics | FlowDynamics

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from pwm.errors import choose_from
 from pwm.models.dynamics import Dynamics, FlowDynamics, MLPDynamics
+from pwm.models.latent_space import LatentSpace
 from pwm.nn import twohot
 from pwm.nn.layers import SimNorm, join, mlp
 
 DYNAMICS = ("mlp", "flow")
-LATENTS = ("simnorm", "observation")
 REWARD_SCALES = ("real", "symlog")
 OBSERVATION_LIMIT = 10.0
 """Where ``latent="observation"`` clips a component."""
@@ -31,9 +31,8 @@ class WorldModel(nn.Module):
         latent_dim: components of a latent, a multiple of 8.
         dynamics: ``mlp`` or ``flow``.
         flow_integrator, flow_substeps, flow_head: see :class:`FlowDynamics`; None for ``mlp``.
-        latent: ``simnorm``, what an encoder makes of an observation; or ``observation``, the observation
-            itself, clipped: no encoder, ``latent_dim`` is ``obs_dim``, and both dynamics predict a change,
-            the flow with a linear head whatever ``flow_head`` is.
+        latent: the kind of :class:`LatentSpace`. With ``observation`` there is no encoder, ``latent_dim`` is
+            ``obs_dim``, and the flow has a linear head whatever ``flow_head`` is.
 
     Raises:
         UserError: unknown ``dynamics``, integrator, head or ``latent``.
@@ -55,30 +54,35 @@ class WorldModel(nn.Module):
         latent: str = "simnorm",
     ) -> None:
         super().__init__()
-        if latent not in LATENTS:
-            raise choose_from("latent", latent, LATENTS)
-        simplex = latent == "simnorm"
-        latent_dim = latent_dim if simplex else obs_dim
+        space = LatentSpace(latent, obs_dim if latent == "observation" else latent_dim)
+        latent_dim = space.dim
         self.obs_dim, self.act_dim, self.latent_dim, self.task_dim = obs_dim, act_dim, latent_dim, task_dim
         self.embedding = _embedding(num_tasks, task_dim) if task_dim else None
-        self.encoder = mlp(obs_dim + task_dim, encoder_units, latent_dim, SimNorm()) if simplex else None
+        self.encoder = (
+            mlp(obs_dim + task_dim, encoder_units, latent_dim, SimNorm()) if space.simplex else None
+        )
         self.dynamics: Dynamics
         if dynamics == "mlp":
-            self.dynamics = MLPDynamics(latent_dim, task_dim, act_dim, units, simplex)
+            self.dynamics = MLPDynamics(space, task_dim, act_dim, units)
         elif dynamics == "flow":
             self.dynamics = FlowDynamics(
-                latent_dim,
+                space,
                 task_dim,
                 act_dim,
                 units,
                 flow_integrator,
                 flow_substeps,
-                (flow_head or "group_centered") if simplex else "linear",
+                (flow_head or "group_centered") if space.simplex else "linear",
             )
         else:
             raise choose_from("dynamics", dynamics, DYNAMICS)
         # Zero weights: a reward of 0 for every state until the data says otherwise.
         self.reward_head = mlp(latent_dim + task_dim + act_dim, units, twohot.BINS, zero_output=True)
+
+    @property
+    def space(self) -> LatentSpace:
+        """Where the latents lie, and how the other networks see them."""
+        return self.dynamics.space
 
     def task_embedding(self, task: Tensor | None) -> Tensor | None:
         """Embeddings ``[..., task_dim]`` of norm at most 1; None for a single task."""
@@ -109,7 +113,7 @@ class WorldModel(nn.Module):
 
     def reward_logits(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
         """Two-hot logits ``[..., 101]`` of the reward for doing ``a`` in ``z``, float32."""
-        return self.reward_head(join(z, self.task_embedding(task), a)).float()
+        return self.reward_head(join(self.space.view(z), self.task_embedding(task), a)).float()
 
     def reward(self, z: Tensor, a: Tensor, task: Tensor | None = None, scale: str = "real") -> Tensor:
         """The predicted reward ``[...]``, on the ``real`` scale or in ``symlog`` space.

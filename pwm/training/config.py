@@ -94,5 +94,5 @@ class TrainConfig:
     eval_episodes: int
     checkpoint_every: int  # epochs
     # Keys that runs of before them lack
-    latent: str = "simnorm"  # simnorm | observation
+    latent: str = "simnorm"  # simnorm | standardized | observation
     tracking: str = "disabled"  # disabled | offline | online

@@ -14,7 +14,7 @@ SIMNORM_GROUP = 8
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "dynamics": ("mlp", "flow"),
-    "latent": ("simnorm", "observation"),
+    "latent": ("simnorm", "standardized", "observation"),
     "collection": ("lockstep", "closed_loop"),
     "wm_loss": ("carried", "one_step", "mixture"),
     "reward_scale": ("real", "symlog"),
@@ -123,7 +123,7 @@ def _dynamics(config: TrainConfig) -> None:
     if config.latent == "observation" and not config.normalize_observation:
         raise UserError("latent=observation needs normalize_observation=true: it predicts deviations")
     if config.latent == "observation" and config.flow_head == "simnorm":
-        raise UserError("flow_head=simnorm needs latent=simnorm")
+        raise UserError("flow_head=simnorm needs latents on simplices: latent=simnorm or latent=standardized")
     keys = ("flow_integrator", "flow_substeps", "flow_head")
     if config.dynamics == "mlp":
         given = [f"{key}={getattr(config, key)}" for key in keys if getattr(config, key) is not None]

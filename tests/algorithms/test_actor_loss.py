@@ -10,6 +10,7 @@ from pwm.algorithms.actor_loss import ActorLoss
 from pwm.algorithms.agent import Agent
 from pwm.algorithms.critic_loss import critic_data
 from pwm.envs.base import Step
+from pwm.models.latent_space import LatentSpace
 
 GAMMA, HORIZON, VALUE = 0.9, 4, 10.0
 
@@ -18,6 +19,7 @@ class KnownModel(nn.Module):
     """Latent = observation; z' = z + a; reward = the latent's first component."""
 
     embedding = None
+    space = LatentSpace("observation", 1)
 
     def task_embedding(self, task: Tensor) -> None:
         return None

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pwm.errors import UserError
 from pwm.models.dynamics import Dynamics, FlowDynamics, MLPDynamics
+from pwm.models.latent_space import LatentSpace
 from pwm.nn.activations import simnorm
 
 LATENT, ACT = 64, 4
@@ -15,10 +16,14 @@ VARIANTS = {"v1": ("heun", 2), "v2": ("heun", 4), "v3": ("euler", 8)}
 HORIZON = 16
 
 
+def simplices() -> LatentSpace:
+    return LatentSpace("simnorm", LATENT)
+
+
 def flow(variant: str = "v1", head: str = "group_centered", task_dim: int = 0) -> FlowDynamics:
     """With output weights as after some training; at first they are zero."""
     integrator, substeps = VARIANTS[variant]
-    dynamics = FlowDynamics(LATENT, task_dim, ACT, [128, 128], integrator, substeps, head)
+    dynamics = FlowDynamics(simplices(), task_dim, ACT, [128, 128], integrator, substeps, head)
     torch.nn.init.normal_(dynamics.get_parameter("net.2.weight"), std=0.03)
     return dynamics
 
@@ -52,7 +57,7 @@ def test_simnorm_head_leaves_the_simplex(variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_untrained_flow_stands_still(variant: str) -> None:
     z = simnorm(torch.randn(32, LATENT))
-    dynamics = FlowDynamics(LATENT, 0, ACT, [128, 128], *VARIANTS[variant])
+    dynamics = FlowDynamics(simplices(), 0, ACT, [128, 128], *VARIANTS[variant])
     assert torch.equal(dynamics.step(z, None, torch.randn(32, ACT)), z)
 
 
@@ -91,7 +96,7 @@ def test_more_substeps_approach_one_solution() -> None:
 
 @pytest.mark.parametrize("name", ["mlp", "v1"])
 def test_shapes_and_time_dimension(name: str) -> None:
-    dynamics: Dynamics = MLPDynamics(LATENT, 0, ACT, [32]) if name == "mlp" else flow(name)
+    dynamics: Dynamics = MLPDynamics(simplices(), 0, ACT, [32]) if name == "mlp" else flow(name)
     z, a = simnorm(torch.randn(3, 5, LATENT)), torch.randn(3, 5, ACT)
     after = dynamics.step(z, None, a)
     assert after.shape == z.shape
@@ -100,7 +105,7 @@ def test_shapes_and_time_dimension(name: str) -> None:
 
 
 def test_mlp_loss_uses_the_prediction_it_is_given() -> None:
-    dynamics = MLPDynamics(LATENT, 0, ACT, [32])
+    dynamics = MLPDynamics(simplices(), 0, ACT, [32])
     z, target, a = simnorm(torch.randn(5, LATENT)), simnorm(torch.randn(5, LATENT)), torch.randn(5, ACT)
     after = dynamics.step(z, None, a)
     loss = dynamics.loss(z, None, a, target)
@@ -144,24 +149,24 @@ def fit(dynamics: Dynamics, steps: int = 500) -> float:
 
 def test_mlp_fits_one_batch() -> None:
     torch.manual_seed(0)
-    assert fit(MLPDynamics(LATENT, 0, ACT, [128, 128])) < 0.01
+    assert fit(MLPDynamics(simplices(), 0, ACT, [128, 128])) < 0.01
 
 
 def test_flow_fits_one_batch() -> None:
     """With tau drawn afresh at every update; judged on other draws."""
     torch.manual_seed(0)
-    assert fit(FlowDynamics(LATENT, 0, ACT, [128, 128], "heun", 2)) < 0.01
+    assert fit(FlowDynamics(simplices(), 0, ACT, [128, 128], "heun", 2)) < 0.01
 
 
 def test_simnorm_head_does_not_fit_one_batch() -> None:
     torch.manual_seed(0)
-    assert fit(FlowDynamics(LATENT, 0, ACT, [128, 128], "heun", 2, "simnorm"), steps=200) > 0.2
+    assert fit(FlowDynamics(simplices(), 0, ACT, [128, 128], "heun", 2, "simnorm"), steps=200) > 0.2
 
 
 def test_unknown_names_list_the_choices() -> None:
     with pytest.raises(UserError, match="flow_head 'softmax'.*group_centered, linear, simnorm"):
-        FlowDynamics(LATENT, 0, ACT, [32], "euler", 1, "softmax")
+        FlowDynamics(simplices(), 0, ACT, [32], "euler", 1, "softmax")
     with pytest.raises(UserError, match="flow_integrator 'rk4'.*euler, heun"):
-        FlowDynamics(LATENT, 0, ACT, [32], "rk4", 1)
+        FlowDynamics(simplices(), 0, ACT, [32], "rk4", 1)
     with pytest.raises(UserError, match="at least 1, not 0"):
-        FlowDynamics(LATENT, 0, ACT, [32], "euler", 0)
+        FlowDynamics(simplices(), 0, ACT, [32], "euler", 0)

@@ -19,7 +19,13 @@ SIZE, HORIZON = 32, 4
 def main(path: str) -> None:
     config = compose(
         [
-            *("alg=mt_flow_v1", "tasks=[ant,cartpole]", "size=tiny", "wm_loss=mixture"),
+            *(
+                "alg=mt_flow_v1",
+                "tasks=[ant,cartpole]",
+                "size=tiny",
+                "wm_loss=mixture",
+                "latent=standardized",
+            ),
             *("num_envs=16", "wm_batch_size=32", "horizon=4", "replay_capacity=1000"),
         ]
     )

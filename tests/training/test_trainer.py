@@ -97,6 +97,18 @@ def test_a_world_model_of_the_observation_itself(alg: str) -> None:
     assert z.shape == observation.shape and z.abs().max() == 10
 
 
+@pytest.mark.parametrize("alg", ["st_baseline", "mt_flow_v2"])
+def test_standardized_latents_stay_standardized_along_training(alg: str) -> None:
+    t = trainer(f"alg={alg}", "latent=standardized")
+    for _ in range(6):
+        t.run_epoch()
+    assert t.read_metrics()["wm_loss"] > 0
+    seen = t.replay.sample(64)
+    z = t.agent.world_model.space.view(t.agent.encode(seen.observation, seen.task))
+    assert 0.5 < z.std((0, 1)).mean() < 2
+    assert z.mean().abs() < 0.5
+
+
 def test_learning_rates_fall_linearly_to_the_final_one() -> None:
     t = trainer("alg=st_baseline", "max_epochs=10", "wm_lr=1e-3", "actor_lr=1e-2", "final_lr=1e-5")
     t.learner.set_epoch(5)
