@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+import torch.distributed
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
 
 
 def sum_over_processes(value: Tensor) -> Tensor:
@@ -23,6 +25,17 @@ def moments(values: Tensor) -> tuple[Tensor, Tensor]:
     overall = sum_over_processes(mean.clone()) / processes
     variance = sum_over_processes(variance + (mean - overall).square()) / processes
     return overall, variance.sqrt()
+
+
+def variance(values: Tensor) -> Tensor:
+    """Variance ``[dim]`` of ``values`` ``[..., dim]`` of all processes, with gradient to the values of every
+    process."""
+    flat = values.flatten(0, -2)
+    mean, _ = moments(values)
+    squared = (flat - mean).square().mean(0)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return all_reduce(squared) / torch.distributed.get_world_size()
+    return squared
 
 
 class RunningStats(nn.Module):

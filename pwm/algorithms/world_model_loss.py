@@ -7,9 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pwm.algorithms.agent import Agent
-from pwm.algorithms.normalizer import moments
+from pwm.algorithms.normalizer import moments, variance
 from pwm.data.batch import Batch
 from pwm.nn.twohot import two_hot_loss
+
+SMALLEST_VARIANCE = 1e-6
+"""Of a component, in what its error is a share of."""
 
 
 class WorldModelLoss(nn.Module):
@@ -20,6 +23,10 @@ class WorldModelLoss(nn.Module):
     * carried: ``z_0 = enc(o_0)`` and the model's own ``z_t`` from there on, with gradient
       (Georgiev et al. 2024, eq. 2 and 3);
     * one step: ``z_t = enc(o_t)`` for every t, all in one batched call ("simulation-free").
+
+    With standardized latents a component's error is a share of its variance. An encoder makes an error
+    small by drawing its latents together (the more so for a flow, whose target ``z* - z`` pulls ``z`` along);
+    as the share's gradient goes through the variance, too, it gains nothing by that.
 
     The targets ``enc(o_{t+1})`` carry no gradient. Only the trained networks are submodules, so that
     a distributed wrapper sees their parameters and no others.
@@ -71,7 +78,9 @@ class WorldModelLoss(nn.Module):
     def _one_step(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Encoded latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
         latents = self.agent.encode(batch.observation[:-1], batch.task)
-        return latents, self.world_model.dynamics_loss(latents, batch.action, targets, batch.task)
+        weight = self._component_weight(latents)
+        errors = self.world_model.dynamics_loss(latents, batch.action, targets, batch.task, weight=weight)
+        return latents, errors
 
     def _carried(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
@@ -81,9 +90,17 @@ class WorldModelLoss(nn.Module):
             carried.append(model.next(carried[-1], a, task))
         latents = torch.stack(carried)
         # What was carried is also the prediction; the last one is only needed by the loss.
-        errors = model.dynamics_loss(latents[:-1], action[:-1], targets[:-1], task, predicted=latents[1:])
-        last = model.dynamics_loss(latents[-1:], action[-1:], targets[-1:], task)
+        weight = self._component_weight(latents)
+        errors = model.dynamics_loss(latents[:-1], action[:-1], targets[:-1], task, latents[1:], weight)
+        last = model.dynamics_loss(latents[-1:], action[-1:], targets[-1:], task, weight=weight)
         return latents, torch.cat([errors, last])
+
+    def _component_weight(self, latents: Tensor) -> Tensor | float:
+        """What makes a component's squared error a share of its variance, ``[latent_dim]``; 1 where latents
+        are not standardized."""
+        if not self.world_model.space.standardizes:
+            return 1.0
+        return 1 / variance(latents).clamp(min=SMALLEST_VARIANCE)
 
     def _weigh(self, batch: Batch, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
         """The dynamics and the reward term for latents ``[H, B, latent_dim]`` with errors ``[H, B]``."""

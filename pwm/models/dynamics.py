@@ -34,14 +34,21 @@ class MLPDynamics(nn.Module):
         return self.space.moved(z, out) if self.space.relative else out
 
     def loss(
-        self, z: Tensor, e: Tensor | None, a: Tensor, target: Tensor, predicted: Tensor | None = None
+        self,
+        z: Tensor,
+        e: Tensor | None,
+        a: Tensor,
+        target: Tensor,
+        predicted: Tensor | None = None,
+        weight: Tensor | float = 1.0,
     ) -> Tensor:
-        """Mean squared error of each sample to ``target`` ``[..., latent_dim]``; returns ``[...]``.
+        """Mean squared error of each sample to ``target`` ``[..., latent_dim]``, components weighted by
+        ``weight`` ``[latent_dim]``; returns ``[...]``.
 
         ``predicted``, where the caller has it, is ``step(z, e, a)`` and saves computing it again.
         """
         predicted = self.step(z, e, a) if predicted is None else predicted
-        return self.space.share((predicted - target).square().mean(-1))
+        return (weight * (predicted - target).square()).mean(-1)
 
 
 HEADS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -98,13 +105,18 @@ class FlowDynamics(nn.Module):
         return integrate(lambda z, tau: self.velocity(z, e, a, tau), z, self.integrator, self.substeps)
 
     def loss(
-        self, z: Tensor, e: Tensor | None, a: Tensor, target: Tensor, predicted: Tensor | None = None
+        self,
+        z: Tensor,
+        e: Tensor | None,
+        a: Tensor,
+        target: Tensor,
+        predicted: Tensor | None = None,
+        weight: Tensor | float = 1.0,
     ) -> Tensor:
-        """Flow-matching loss of each sample on the straight path to ``target`` ``[..., latent_dim]``; returns
-        ``[...]``. tau ~ U(0, 1) per sample from torch's global random state. ``predicted`` is not used: the
-        velocity is learned without integrating it."""
-        error = flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target)
-        return self.space.share(error)
+        """Flow-matching loss of each sample on the straight path to ``target`` ``[..., latent_dim]``,
+        components weighted by ``weight`` ``[latent_dim]``; returns ``[...]``. tau ~ U(0, 1) per sample from
+        torch's global random state. ``predicted`` is not used: nothing is integrated."""
+        return flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target, weight)
 
 
 Dynamics = MLPDynamics | FlowDynamics

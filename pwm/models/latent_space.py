@@ -23,9 +23,8 @@ class LatentSpace(nn.Module):
 
     * ``simnorm``: on simplices, as TD-MPC2 has them. An MLP dynamics predicts the next latent itself.
     * ``standardized``: the same latents, but every network sees a component by its moving mean and deviation,
-      dynamics predict a change, and their error is a share of the latents' variance. An encoder that learns
-      to be predictable draws its latents together; so seen, they stay as far apart as they were, and an
-      optimiser's steps as small beside them.
+      and dynamics predict a change in units of the latents' deviation. So seen, they stay as far apart as
+      they were where an encoder draws them together, and an optimiser's steps as small beside them.
     * ``observation``: the normalised observation itself. Dynamics predict a change.
 
     Raises:
@@ -53,11 +52,6 @@ class LatentSpace(nn.Module):
         """Latents as networks see them."""
         return (z - self.mean) / self.std if self.standardizes else z
 
-    @property
-    def scale(self) -> Tensor:
-        """The deviation of a component, root mean square over components; only of a standardizing space."""
-        return self.std.square().mean().sqrt()
-
     @torch.no_grad()
     def update(self, mean: Tensor, std: Tensor) -> None:
         """Take a batch's ``mean`` and ``std`` ``[dim]`` into the moving ones: all batches alike at first,
@@ -74,9 +68,6 @@ class LatentSpace(nn.Module):
         return z + change.to(z.dtype)
 
     def own_units(self, velocity: Tensor) -> Tensor:
-        """A velocity that a network predicted, in units of ``z``."""
-        return self.scale * velocity if self.standardizes else velocity
-
-    def share(self, squared_error: Tensor) -> Tensor:
-        """A squared error in units of ``z``; of a standardizing space as a share of the latents' variance."""
-        return squared_error / self.scale.square() if self.standardizes else squared_error
+        """A velocity that a network predicted, in units of ``z``. A standardizing space takes it to be in
+        units of the deviation, the same for all components, so that group sums stay."""
+        return self.std.square().mean().sqrt() * velocity if self.standardizes else velocity

@@ -54,13 +54,9 @@ def test_a_component_that_never_varies_does_not_blow_up() -> None:
 
 
 @pytest.mark.parametrize("name", ["mlp", "flow"])
-def test_at_first_nothing_moves_and_the_loss_is_the_share_of_variance(name: str) -> None:
-    torch.manual_seed(0)
-    z, after = latents(0.1), latents(0.1).roll(1, 0)
-    model, a = dynamics(name, space(z)), torch.randn(len(z), ACT)
-    torch.testing.assert_close(model.step(z, None, a), z)
-    # Unrelated latents: the square of a difference is twice the variance.
-    assert model.loss(z, None, a, after).mean().item() == pytest.approx(2, rel=0.05)
+def test_at_first_nothing_moves(name: str) -> None:
+    z = latents(0.1)
+    torch.testing.assert_close(dynamics(name, space(z)).step(z, None, torch.randn(len(z), ACT)), z)
 
 
 @pytest.mark.parametrize("name", ["mlp", "flow"])
@@ -80,7 +76,7 @@ def test_a_known_change_is_learned_at_any_spread(name: str, spread: float) -> No
     for _ in range(300):
         z, a, target = batch()
         optimizer.zero_grad()
-        model.loss(z, None, a, target).mean().backward()
+        (model.loss(z, None, a, target).mean() / z.var()).backward()
         optimizer.step()
     z, a, target = batch()
     predicted = model.step(z, None, a)

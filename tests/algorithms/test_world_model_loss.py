@@ -1,0 +1,64 @@
+"""What the world model's loss makes of the encoder."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pwm.algorithms.agent import Agent
+from pwm.algorithms.normalizer import variance
+from pwm.algorithms.world_model_loss import WorldModelLoss
+from pwm.data import Batch
+from pwm.models import Actor, Critic, WorldModel
+
+OBS, ACT, LATENT, SIZE, HORIZON = 8, 2, 32, 64, 4
+TASK = torch.zeros(SIZE, dtype=torch.int64)
+VARIANTS: dict[str, tuple[str | None, int | None]] = {"mlp": (None, None), "flow": ("heun", 2)}
+
+
+def batch() -> Batch:
+    """Observations that drift at random, so that no dynamics predicts them well, and no reward."""
+    steps = torch.cat([torch.randn(1, SIZE, OBS), 0.5 * torch.randn(HORIZON, SIZE, OBS)])
+    return Batch(
+        observation=steps.cumsum(0),
+        action=torch.rand(HORIZON, SIZE, ACT) * 2 - 1,
+        reward=torch.zeros(HORIZON, SIZE),
+        terminated=torch.zeros(HORIZON, SIZE, dtype=torch.bool),
+        task=TASK,
+    )
+
+
+def spread_after(updates: int, variant: str, latent: str) -> float:
+    """The deviation of a latent's component once the world model has had ``updates``."""
+    torch.manual_seed(0)
+    model = WorldModel(OBS, ACT, 0, 1, [32], [32, 32], LATENT, variant, *VARIANTS[variant], None, latent)
+    actor, critic = Actor(LATENT, ACT, [16]), Critic(LATENT, [16])
+    agent = Agent(model, actor, critic, None, torch.ones(1, ACT), OBS, True, False)
+    agent.observe(batch().observation, torch.zeros(HORIZON + 1, SIZE), TASK.expand(HORIZON + 1, SIZE))
+    loss = WorldModelLoss(agent, 0.0, 10.0, 1.0, 1.0, 0.99)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(updates):
+        optimizer.zero_grad()
+        loss(batch())[0].backward()
+        optimizer.step()
+    with torch.no_grad():
+        return float(agent.encode(batch().observation[0], TASK).std(0).mean())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_standardized_latents_are_not_drawn_together(variant: str) -> None:
+    before = spread_after(0, variant, "standardized")
+    assert spread_after(300, variant, "standardized") > 0.5 * before
+
+
+def test_a_flow_draws_other_latents_together() -> None:
+    """Its target ``z* - z`` pulls ``z`` along, and there is nothing here to tell states apart for."""
+    assert spread_after(300, "flow", "simnorm") < 0.5 * spread_after(0, "flow", "simnorm")
+
+
+def test_the_variance_has_a_gradient() -> None:
+    values = torch.randn(5, 40, 3, requires_grad=True)
+    torch.testing.assert_close(variance(values), values.flatten(0, 1).var(0, correction=0))
+    (gradient,) = torch.autograd.grad(variance(values).mean(), values)
+    expected = 2 * (values - values.mean((0, 1))) / values.numel()
+    torch.testing.assert_close(gradient, expected.detach())
