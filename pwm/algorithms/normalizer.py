@@ -8,34 +8,25 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
 
+def _several_processes() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
 def sum_over_processes(value: Tensor) -> Tensor:
     """The sum of ``value`` over all processes; ``value`` itself when there is one."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if _several_processes():
         torch.distributed.all_reduce(value)
     return value
 
 
-@torch.no_grad()
 def moments(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation ``[dim]`` of ``values`` ``[..., dim]`` of all processes, which hold equally
-    many each."""
+    """Mean and variance ``[dim]`` of ``values`` ``[..., dim]`` of all processes, which hold equally many
+    each; the variance with gradient to the values of every process."""
     flat = values.flatten(0, -2)
-    variance, mean = torch.var_mean(flat, 0, correction=0)
-    processes = sum_over_processes(torch.ones((), device=values.device))
-    overall = sum_over_processes(mean.clone()) / processes
-    variance = sum_over_processes(variance + (mean - overall).square()) / processes
-    return overall, variance.sqrt()
-
-
-def variance(values: Tensor) -> Tensor:
-    """Variance ``[dim]`` of ``values`` ``[..., dim]`` of all processes, with gradient to the values of every
-    process."""
-    flat = values.flatten(0, -2)
-    mean, _ = moments(values)
-    squared = (flat - mean).square().mean(0)
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return all_reduce(squared) / torch.distributed.get_world_size()
-    return squared
+    processes = torch.distributed.get_world_size() if _several_processes() else 1
+    mean = sum_over_processes(flat.detach().mean(0)) / processes
+    variance = (flat - mean).square().mean(0)
+    return mean, all_reduce(variance) / processes if processes > 1 else variance
 
 
 class RunningStats(nn.Module):

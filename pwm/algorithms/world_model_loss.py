@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pwm.algorithms.agent import Agent
-from pwm.algorithms.normalizer import moments, variance
+from pwm.algorithms.normalizer import moments
 from pwm.data.batch import Batch
 from pwm.nn.twohot import two_hot_loss
 
@@ -61,7 +61,8 @@ class WorldModelLoss(nn.Module):
         with torch.no_grad():
             targets = self.agent.encode(batch.observation[1:], batch.task)
         if self.world_model.space.standardizes:
-            self.world_model.space.update(*moments(targets))
+            mean, variance = moments(targets)
+            self.world_model.space.update(mean, variance.sqrt())
         dynamics = reward = torch.zeros((), device=targets.device)
         for weight, form in ((self.carried, self._carried), (1 - self.carried, self._one_step)):
             if weight > 0:
@@ -100,7 +101,8 @@ class WorldModelLoss(nn.Module):
         are not standardized."""
         if not self.world_model.space.standardizes:
             return 1.0
-        return 1 / variance(latents).clamp(min=SMALLEST_VARIANCE)
+        _, variance = moments(latents)
+        return 1 / variance.clamp(min=SMALLEST_VARIANCE)
 
     def _weigh(self, batch: Batch, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
         """The dynamics and the reward term for latents ``[H, B, latent_dim]`` with errors ``[H, B]``."""
