@@ -11,8 +11,9 @@ from pwm.algorithms.normalizer import moments
 from pwm.data.batch import Batch
 from pwm.nn.twohot import two_hot_loss
 
-SMALLEST_VARIANCE = 1e-6
-"""Of a component, in what its error is a share of."""
+SMALLEST_DEVIATION = 0.05
+"""Of standardized latents, root mean square over components: what an encoder may draw them together to. An
+untrained one's is about 0.1."""
 
 
 class WorldModelLoss(nn.Module):
@@ -24,9 +25,10 @@ class WorldModelLoss(nn.Module):
       (Georgiev et al. 2024, eq. 2 and 3);
     * one step: ``z_t = enc(o_t)`` for every t, all in one batched call ("simulation-free").
 
-    With standardized latents a component's error is a share of its variance. An encoder makes an error
-    small by drawing its latents together (the more so for a flow, whose target ``z* - z`` pulls ``z`` along);
-    as the share's gradient goes through the variance, too, it gains nothing by that.
+    With standardized latents the dynamics' error is a share of the latents' variance. An encoder makes an
+    error small by drawing its latents together (the more so for a flow, whose target ``z* - z`` pulls ``z``
+    along). Below `SMALLEST_DEVIATION` the share's gradient goes through the variance, too, so that nothing is
+    gained by that; above it does not, or the latents would be driven apart to the corners of their simplices.
 
     The targets ``enc(o_{t+1})`` carry no gradient. Only the trained networks are submodules, so that
     a distributed wrapper sees their parameters and no others.
@@ -79,9 +81,8 @@ class WorldModelLoss(nn.Module):
     def _one_step(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Encoded latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
         latents = self.agent.encode(batch.observation[:-1], batch.task)
-        weight = self._component_weight(latents)
-        errors = self.world_model.dynamics_loss(latents, batch.action, targets, batch.task, weight=weight)
-        return latents, errors
+        errors = self.world_model.dynamics_loss(latents, batch.action, targets, batch.task)
+        return latents, self._share(latents) * errors
 
     def _carried(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
@@ -91,18 +92,17 @@ class WorldModelLoss(nn.Module):
             carried.append(model.next(carried[-1], a, task))
         latents = torch.stack(carried)
         # What was carried is also the prediction; the last one is only needed by the loss.
-        weight = self._component_weight(latents)
-        errors = model.dynamics_loss(latents[:-1], action[:-1], targets[:-1], task, latents[1:], weight)
-        last = model.dynamics_loss(latents[-1:], action[-1:], targets[-1:], task, weight=weight)
-        return latents, torch.cat([errors, last])
+        errors = model.dynamics_loss(latents[:-1], action[:-1], targets[:-1], task, latents[1:])
+        last = model.dynamics_loss(latents[-1:], action[-1:], targets[-1:], task)
+        return latents, self._share(latents) * torch.cat([errors, last])
 
-    def _component_weight(self, latents: Tensor) -> Tensor | float:
-        """What makes a component's squared error a share of its variance, ``[latent_dim]``; 1 where latents
-        are not standardized."""
+    def _share(self, latents: Tensor) -> Tensor | float:
+        """What makes a squared error a share of the variance of ``latents``, a scalar; 1 where latents are
+        not standardized."""
         if not self.world_model.space.standardizes:
             return 1.0
-        _, variance = moments(latents)
-        return 1 / variance.clamp(min=SMALLEST_VARIANCE)
+        variance = moments(latents)[1].mean()
+        return 1 / torch.where(variance > SMALLEST_DEVIATION**2, variance.detach(), variance)
 
     def _weigh(self, batch: Batch, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
         """The dynamics and the reward term for latents ``[H, B, latent_dim]`` with errors ``[H, B]``."""

@@ -40,15 +40,13 @@ class MLPDynamics(nn.Module):
         a: Tensor,
         target: Tensor,
         predicted: Tensor | None = None,
-        weight: Tensor | float = 1.0,
     ) -> Tensor:
-        """Mean squared error of each sample to ``target`` ``[..., latent_dim]``, components weighted by
-        ``weight`` ``[latent_dim]``; returns ``[...]``.
+        """Mean squared error of each sample to ``target`` ``[..., latent_dim]``; returns ``[...]``.
 
         ``predicted``, where the caller has it, is ``step(z, e, a)`` and saves computing it again.
         """
         predicted = self.step(z, e, a) if predicted is None else predicted
-        return (weight * (predicted - target).square()).mean(-1)
+        return (predicted - target).square().mean(-1)
 
 
 HEADS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -111,12 +109,11 @@ class FlowDynamics(nn.Module):
         a: Tensor,
         target: Tensor,
         predicted: Tensor | None = None,
-        weight: Tensor | float = 1.0,
     ) -> Tensor:
-        """Flow-matching loss of each sample on the straight path to ``target`` ``[..., latent_dim]``,
-        components weighted by ``weight`` ``[latent_dim]``; returns ``[...]``. tau ~ U(0, 1) per sample from
-        torch's global random state. ``predicted`` is not used: nothing is integrated."""
-        return flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target, weight)
+        """Flow-matching loss of each sample on the straight path to ``target`` ``[..., latent_dim]``; returns
+        ``[...]``. tau ~ U(0, 1) per sample from torch's global random state. ``predicted`` is not used:
+        nothing is integrated."""
+        return flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target)
 
 
 Dynamics = MLPDynamics | FlowDynamics

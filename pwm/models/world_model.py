@@ -107,10 +107,9 @@ class WorldModel(nn.Module):
         target: Tensor,
         task: Tensor | None = None,
         predicted: Tensor | None = None,
-        weight: Tensor | float = 1.0,
     ) -> Tensor:
         """The dynamics' loss of every transition, ``[...]``: see the ``loss`` of the two dynamics."""
-        return self.dynamics.loss(z, self.task_embedding(task), a, target, predicted, weight)
+        return self.dynamics.loss(z, self.task_embedding(task), a, target, predicted)
 
     def reward_logits(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
         """Two-hot logits ``[..., 101]`` of the reward for doing ``a`` in ``z``, float32."""

@@ -17,15 +17,12 @@ def straight_path(start: Tensor, end: Tensor, tau: Tensor) -> tuple[Tensor, Tens
     return torch.addcmul(start, tau, velocity), velocity
 
 
-def flow_matching_loss(
-    velocity: Callable[[Tensor, Tensor], Tensor], start: Tensor, end: Tensor, weight: Tensor | float = 1.0
-) -> Tensor:
+def flow_matching_loss(velocity: Callable[[Tensor, Tensor], Tensor], start: Tensor, end: Tensor) -> Tensor:
     """``|v(z_tau, tau) - (end - start)|^2 / n`` with tau ~ U(0, 1) for every sample.
 
     ``start`` and ``end`` are ``[..., n]``, ``velocity`` maps ``(z_tau [..., n], tau [..., 1])`` to
-    ``[..., n]``; returns ``[...]``. ``weight`` ``[n]`` multiplies the components' squared errors. tau comes
-    from torch's global random state.
+    ``[..., n]``; returns ``[...]``. tau comes from torch's global random state.
     """
     tau = torch.rand(*start.shape[:-1], 1, dtype=start.dtype, device=start.device)
     point, target = straight_path(start, end, tau)
-    return (weight * (velocity(point, tau) - target).square()).mean(-1)
+    return (velocity(point, tau) - target).square().mean(-1)
