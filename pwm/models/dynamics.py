@@ -49,6 +49,8 @@ class MLPDynamics(nn.Module):
         return (predicted - target).square().mean(-1)
 
 
+AT_START = 0.5
+"""Share of the samples of a flow's loss in a standardizing space that teach the encoder."""
 HEADS: dict[str, Callable[[Tensor], Tensor]] = {
     "group_centered": group_centered,
     "simnorm": simnorm,
@@ -112,8 +114,18 @@ class FlowDynamics(nn.Module):
     ) -> Tensor:
         """Flow-matching loss of each sample on the straight path to ``target`` ``[..., latent_dim]``; returns
         ``[...]``. tau ~ U(0, 1) per sample from torch's global random state. ``predicted`` is not used:
-        nothing is integrated."""
-        return flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target)
+        nothing is integrated.
+
+        In a standardizing space half of the samples have tau = 0, and they alone have gradient to ``z``. There
+        the error is that of an MLP that predicts a change, and an encoder learns the same from either. Later on
+        the path the velocity sees ``target`` in ``z_tau``, and an encoder would be taught to make ``z``
+        predictable from what follows it.
+        """
+        tau = torch.rand_like(z[..., :1])
+        if self.space.standardizes:
+            at_start = torch.rand_like(tau) < AT_START
+            tau, z = tau.masked_fill(at_start, 0.0), torch.where(at_start, z, z.detach())
+        return flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target, tau)
 
 
 Dynamics = MLPDynamics | FlowDynamics

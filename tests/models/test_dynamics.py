@@ -125,6 +125,21 @@ def test_loss_draws_tau_from_the_global_random_state() -> None:
     assert not torch.equal(losses[0], losses[2])
 
 
+def test_in_a_standardizing_space_only_starts_teach_the_encoder() -> None:
+    """Elsewhere on the path the velocity sees the target."""
+    dynamics = FlowDynamics(LatentSpace("standardized", LATENT), 0, ACT, [32], "heun", 2)
+    torch.nn.init.normal_(dynamics.get_parameter("net.1.weight"), std=0.03)
+    seen: list[torch.Tensor] = []
+    dynamics.net.register_forward_pre_hook(lambda net, args: seen.append(args[0][:, -1]))
+    z, target = simnorm(torch.randn(4000, LATENT)).requires_grad_(), simnorm(torch.randn(4000, LATENT))
+    dynamics.loss(z, None, torch.zeros(4000, ACT), target).sum().backward()
+    assert z.grad is not None
+    taught = z.grad.abs().sum(-1) > 0
+    assert torch.equal(taught, seen[0] == 0)
+    assert 0.45 < taught.float().mean() < 0.55
+    assert 0.45 < seen[0][~taught].mean() < 0.55
+
+
 def fit(dynamics: Dynamics, steps: int = 500) -> float:
     """Loss on one fixed batch after the fit over that before."""
     torch.manual_seed(0)
