@@ -116,10 +116,10 @@ class FlowDynamics(nn.Module):
         ``[...]``. tau ~ U(0, 1) per sample from torch's global random state. ``predicted`` is not used:
         nothing is integrated.
 
-        In a standardizing space half of the samples have tau = 0, and they alone have gradient to ``z``. There
-        the error is that of an MLP that predicts a change, and an encoder learns the same from either. Later on
-        the path the velocity sees ``target`` in ``z_tau``, and an encoder would be taught to make ``z``
-        predictable from what follows it.
+        In a standardizing space half of the samples have tau = 0, and they alone have gradient to ``z``.
+        There the error is that of an MLP that predicts a change, and an encoder learns the same from either.
+        Later on the path the velocity sees ``target`` in ``z_tau``, and an encoder would be taught to make
+        ``z`` predictable from what follows it.
         """
         tau = torch.rand_like(z[..., :1])
         if self.space.standardizes:

@@ -15,11 +15,11 @@ SIZES = Path(__file__).parents[2] / "configs" / "size"
 COUNTS = {"5M": 1_521_253, "19M": 6_472_293, "48M": 18_668_389, "317M": 107_167_909}
 
 
-def build(size: dict[str, Any], dynamics: str = "mlp") -> WorldModel:
+def build(size: dict[str, Any], dynamics: str = "mlp", latent: str = "simnorm") -> WorldModel:
     flow = ("heun", 2, "group_centered") if dynamics == "flow" else ()
     sizes = size["encoder_units"], size["units"], size["latent_dim"]
     with torch.device("meta"):
-        return WorldModel(37, 8, 0, 1, *sizes, dynamics, *flow)
+        return WorldModel(37, 8, 0, 1, *sizes, dynamics, *flow, latent=latent)
 
 
 def read(name: str) -> dict[str, Any]:
@@ -36,10 +36,16 @@ def test_pwms_own_19m() -> None:
     assert parameter_count(build(read("19M") | {"latent_dim": 512})) == 5_422_181
 
 
+def test_standardized_latents_leave_out_the_dynamics_last_layer_norm() -> None:
+    """Its output is a change, of any size."""
+    assert parameter_count(build(read("48M"), latent="standardized")) == COUNTS["48M"] - 2 * 768
+
+
+@pytest.mark.parametrize("latent", ["simnorm", "standardized"])
 @pytest.mark.parametrize("name", [*COUNTS, "tiny"])
-def test_flow_has_the_baselines_count(name: str) -> None:
+def test_flow_has_the_baselines_count(name: str, latent: str) -> None:
     """Within 0.5%, so that no variant wins by its size."""
-    baseline, flow = parameter_count(build(read(name))), parameter_count(build(read(name), "flow"))
+    baseline, flow = (parameter_count(build(read(name), d, latent)) for d in ("mlp", "flow"))
     assert abs(flow / baseline - 1) < 0.005
 
 
