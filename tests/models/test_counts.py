@@ -16,10 +16,10 @@ COUNTS = {"5M": 1_521_253, "19M": 6_472_293, "48M": 18_668_389, "317M": 107_167_
 
 
 def build(size: dict[str, Any], dynamics: str = "mlp", latent: str = "simnorm") -> WorldModel:
-    flow = ("heun", 2, "group_centered") if dynamics == "flow" else ()
     sizes = size["encoder_units"], size["units"], size["latent_dim"]
+    integrator, substeps = ("heun", 2) if dynamics == "flow" else (None, None)
     with torch.device("meta"):
-        return WorldModel(37, 8, 0, 1, *sizes, dynamics, *flow, latent=latent)
+        return WorldModel(37, 8, 0, 1, *sizes, dynamics, integrator, substeps, None, latent)
 
 
 def read(name: str) -> dict[str, Any]:

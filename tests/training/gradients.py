@@ -33,7 +33,7 @@ def main(path: str) -> None:
     trainer = Trainer(config, accelerator)
     # The same noise for every row, so that a row's share does not depend on who draws it.
     setattr(torch, "randn_like", torch.zeros_like)  # noqa: B010
-    setattr(torch, "rand", lambda *shape, **kwargs: torch.full(shape, 0.3))  # noqa: B010
+    setattr(torch, "rand_like", lambda like: torch.full_like(like, 0.3))  # noqa: B010
     generator = torch.Generator().manual_seed(5)
     obs_dim, act_dim = trainer.env.obs_dim, trainer.env.act_dim
     whole = Batch(
@@ -54,6 +54,9 @@ def main(path: str) -> None:
     learner.config.critic_passes = learner.config.critic_batches = 1
     *_, last = agent.world_model.reward_head.parameters()
     torch.nn.init.normal_(last, generator=generator)  # else it would be 0 and so would its gradient
+    # Latents so close together that the gradient of their variance counts.
+    *_, scale = (p for n, p in agent.named_parameters() if ".encoder." in n and n.endswith("ln.weight"))
+    torch.nn.init.constant_(scale, 0.1)
     learner.update_world_model(batch)
     _, rollout = learner.update_actor(batch.observation[0], batch.task)
     learner.update_critic(rollout)
