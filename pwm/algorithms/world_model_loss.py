@@ -11,7 +11,7 @@ from pwm.algorithms.normalizer import moments
 from pwm.data.batch import Batch
 from pwm.nn.twohot import two_hot_loss
 
-SMALLEST_DEVIATION = 0.05
+SPREAD_FLOOR = 0.05
 """Of standardized latents, root mean square over components: what an encoder may draw them together to. An
 untrained one's is about 0.1."""
 
@@ -27,7 +27,7 @@ class WorldModelLoss(nn.Module):
 
     With standardized latents the dynamics' error is a share of the latents' variance. An encoder makes an
     error small by drawing its latents together (the more so for a flow, whose target ``z* - z`` pulls ``z``
-    along). Below `SMALLEST_DEVIATION` the share's gradient goes through the variance, too, so that nothing is
+    along). Below `SPREAD_FLOOR` the share's gradient goes through the variance, too, so that nothing is
     gained by that; above it does not, or the latents would be driven apart to the corners of their simplices.
 
     The targets ``enc(o_{t+1})`` carry no gradient. Only the trained networks are submodules, so that
@@ -102,7 +102,7 @@ class WorldModelLoss(nn.Module):
         if not self.world_model.space.standardizes:
             return 1.0
         variance = moments(latents)[1].mean()
-        return 1 / torch.where(variance > SMALLEST_DEVIATION**2, variance.detach(), variance)
+        return 1 / torch.where(variance > SPREAD_FLOOR**2, variance.detach(), variance)
 
     def _weigh(self, batch: Batch, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
         """The dynamics and the reward term for latents ``[H, B, latent_dim]`` with errors ``[H, B]``."""

@@ -121,11 +121,16 @@ class FlowDynamics(nn.Module):
         Later on the path the velocity sees ``target`` in ``z_tau``, and an encoder would be taught to make
         ``z`` predictable from what follows it.
         """
+
+        def velocity(z: Tensor, tau: Tensor) -> Tensor:
+            return self.velocity(z, e, a, tau)
+
+        if not self.space.standardizes:
+            return flow_matching_loss(velocity, z, target)
         tau = torch.rand_like(z[..., :1])
-        if self.space.standardizes:
-            at_start = torch.rand_like(tau) < AT_START
-            tau, z = tau.masked_fill(at_start, 0.0), torch.where(at_start, z, z.detach())
-        return flow_matching_loss(lambda z, tau: self.velocity(z, e, a, tau), z, target, tau)
+        at_start = torch.rand_like(tau) < AT_START
+        start = torch.where(at_start, z, z.detach())
+        return flow_matching_loss(velocity, start, target, tau.masked_fill(at_start, 0.0))
 
 
 Dynamics = MLPDynamics | FlowDynamics
