@@ -14,7 +14,7 @@ from pwm.errors import UserError, choose_from
 from pwm.models.latent_space import LatentSpace
 from pwm.nn.activations import group_centered, simnorm
 from pwm.nn.flow import flow_matching_loss
-from pwm.nn.layers import SimNorm, join, mlp
+from pwm.nn.layers import NormedLinear, PairedLinear, SimNorm, join, mlp
 from pwm.nn.ode import STEPS, integrate
 
 
@@ -65,6 +65,10 @@ class FlowDynamics(nn.Module):
     """``z'`` is where the flow of a learned velocity field of ``[z_tau, e, a, tau]`` carries ``z`` from
     tau = 0 to 1. Trained by conditional flow matching, so without integrating anything.
 
+    In a standardizing space half of the first layer's units see ``z`` where others see ``z_tau``. Such a
+    field can carry two latents through one point, as the flow of ``[z_tau, e, a, tau]`` alone cannot: where
+    straight paths cross, that has to predict their mean.
+
     Raises:
         UserError: unknown integrator or head, or fewer than one substep.
     """
@@ -92,17 +96,27 @@ class FlowDynamics(nn.Module):
         self.head = HEADS[head]
         # Zero output weights: at first z' = z, which a random velocity, many times larger than the difference
         # of two latents, would carry far from the simplex within one horizon.
-        self.net = mlp(space.dim + task_dim + act_dim + 1, units, space.dim, zero_output=True)
+        first = PairedLinear if space.standardizes else NormedLinear
+        inputs = space.dim + task_dim + act_dim + 1
+        self.net = mlp(inputs, units, space.dim, zero_output=True, first=first)
 
-    def velocity(self, z: Tensor, e: Tensor | None, a: Tensor, tau: Tensor | float) -> Tensor:
-        """``dz/dtau`` ``[..., latent_dim]`` at ``z``; ``tau`` is ``[..., 1]`` or one number for all."""
-        tau = tau if isinstance(tau, Tensor) else torch.full_like(z[..., :1], tau)
-        out = self.net(join(self.space.view(z), e, a, tau)).to(z.dtype)
+    def velocity(
+        self, point: Tensor, e: Tensor | None, a: Tensor, tau: Tensor | float, start: Tensor
+    ) -> Tensor:
+        """``dz/dtau`` ``[..., latent_dim]`` at ``point``, of the flow that was at ``start`` at tau = 0;
+        ``tau`` is ``[..., 1]`` or one number for all."""
+        tau = tau if isinstance(tau, Tensor) else torch.full_like(point[..., :1], tau)
+        seen = torch.stack((start, point)) if self.space.standardizes else point
+        out = self.net(join(self.space.view(seen), e, a, tau)).to(point.dtype)
         return self.space.own_units(self.head(out))
 
     def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
         """The next latent, ``[..., latent_dim]``."""
-        return integrate(lambda z, tau: self.velocity(z, e, a, tau), z, self.integrator, self.substeps)
+
+        def velocity(point: Tensor, tau: float) -> Tensor:
+            return self.velocity(point, e, a, tau, z)
+
+        return integrate(velocity, z, self.integrator, self.substeps)
 
     def loss(
         self,
@@ -121,16 +135,16 @@ class FlowDynamics(nn.Module):
         Later on the path the velocity sees ``target`` in ``z_tau``, and an encoder would be taught to make
         ``z`` predictable from what follows it.
         """
+        tau = None
+        if self.space.standardizes:
+            tau = torch.rand_like(z[..., :1])
+            at_start = torch.rand_like(tau) < AT_START
+            tau, z = tau.masked_fill(at_start, 0.0), torch.where(at_start, z, z.detach())
 
-        def velocity(z: Tensor, tau: Tensor) -> Tensor:
-            return self.velocity(z, e, a, tau)
+        def velocity(point: Tensor, tau: Tensor) -> Tensor:
+            return self.velocity(point, e, a, tau, z)
 
-        if not self.space.standardizes:
-            return flow_matching_loss(velocity, z, target)
-        tau = torch.rand_like(z[..., :1])
-        at_start = torch.rand_like(tau) < AT_START
-        start = torch.where(at_start, z, z.detach())
-        return flow_matching_loss(velocity, start, target, tau.masked_fill(at_start, 0.0))
+        return flow_matching_loss(velocity, z, target, tau)
 
 
 Dynamics = MLPDynamics | FlowDynamics

@@ -36,18 +36,33 @@ class NormedLinear(Linear):
         return self.act(self.ln(super().forward(x)))
 
 
+class PairedLinear(NormedLinear):
+    """A :class:`NormedLinear` of two inputs, ``[2, ..., in]`` to ``[..., out]``: half of its outputs are of
+    the one, half of the other. It has as many parameters as a layer of one input, and of one input twice it
+    computes what that would."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        sizes = [self.out_features - self.out_features // 2, self.out_features // 2]
+        halves = zip(x, self.weight.split(sizes), self.bias.split(sizes), strict=True)
+        return self.act(self.ln(torch.cat([linear(*half) for half in halves], dim=-1)))
+
+
 def mlp(
     inputs: int,
     units: Sequence[int],
     outputs: int,
     activation: nn.Module | None = None,
     zero_output: bool = False,
+    first: type[NormedLinear] = NormedLinear,
 ) -> nn.Sequential:
     """``[..., inputs]`` to ``[..., outputs]``: Linear, LayerNorm, Mish for each of ``units``, then the
     output layer: Linear alone, or Linear, LayerNorm, ``activation`` where one is given.
-    ``zero_output`` starts the output layer's weights at 0."""
+    ``zero_output`` starts the output layer's weights at 0; ``first`` is the kind of the first layer."""
     sizes = [inputs, *units]
-    layers: list[nn.Module] = [NormedLinear(a, b, Mish()) for a, b in itertools.pairwise(sizes)]
+    kinds = itertools.chain([first], itertools.repeat(NormedLinear))
+    layers: list[nn.Module] = [
+        kind(a, b, Mish()) for kind, (a, b) in zip(kinds, itertools.pairwise(sizes), strict=False)
+    ]
     last = sizes[-1]
     output = Linear(last, outputs) if activation is None else NormedLinear(last, outputs, activation)
     if zero_output:
@@ -70,4 +85,4 @@ def join(*parts: Tensor | None) -> Tensor:
     return torch.cat(given, dim=-1)
 
 
-__all__ = ["Linear", "Mish", "NormedLinear", "SimNorm", "join", "mlp"]
+__all__ = ["Linear", "Mish", "NormedLinear", "PairedLinear", "SimNorm", "join", "mlp"]

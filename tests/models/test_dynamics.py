@@ -63,17 +63,17 @@ def test_an_untrained_flow_stands_still(variant: str) -> None:
 
 def test_velocity_can_be_negative() -> None:
     z, a = simnorm(torch.randn(32, LATENT)), torch.randn(32, ACT)
-    velocity = flow().velocity(z, None, a, 0.3)
+    velocity = flow().velocity(z, None, a, 0.3, z)
     assert velocity.min() < 0
     assert group_sums(velocity).abs().max() < 1e-5
-    assert flow(head="simnorm").velocity(z, None, a, 0.3).min() >= 0
+    assert flow(head="simnorm").velocity(z, None, a, 0.3, z).min() >= 0
 
 
 def test_velocity_depends_on_every_input() -> None:
     e = torch.randn(5, 3, requires_grad=True)
     z, a = torch.rand(5, LATENT, requires_grad=True), torch.rand(5, ACT, requires_grad=True)
     tau = torch.rand(5, 1, requires_grad=True)
-    velocity = flow(task_dim=3).velocity(z, e, a, tau)
+    velocity = flow(task_dim=3).velocity(z, e, a, tau, z.detach())
     for gradient in torch.autograd.grad(velocity.square().sum(), (z, e, a, tau)):
         assert gradient.abs().sum(-1).min() > 0
 
@@ -130,7 +130,7 @@ def test_in_a_standardizing_space_only_starts_teach_the_encoder() -> None:
     dynamics = FlowDynamics(LatentSpace("standardized", LATENT), 0, ACT, [32], "heun", 2)
     torch.nn.init.normal_(dynamics.get_parameter("net.1.weight"), std=0.03)
     seen: list[torch.Tensor] = []
-    dynamics.net.register_forward_pre_hook(lambda net, args: seen.append(args[0][:, -1]))
+    dynamics.net.register_forward_pre_hook(lambda net, args: seen.append(args[0][0, :, -1]))
     z, target = simnorm(torch.randn(4000, LATENT)).requires_grad_(), simnorm(torch.randn(4000, LATENT))
     dynamics.loss(z, None, torch.zeros(4000, ACT), target).sum().backward()
     assert z.grad is not None
@@ -140,11 +140,33 @@ def test_in_a_standardizing_space_only_starts_teach_the_encoder() -> None:
     assert 0.45 < seen[0][~taught].mean() < 0.55
 
 
-def fit(dynamics: Dynamics, steps: int = 500) -> float:
-    """Loss on one fixed batch after the fit over that before."""
+def swap() -> tuple[Tensor, Tensor]:
+    """Latents, and where they go: two and two change places, so that their straight paths cross."""
+    z = simnorm(3 * torch.randn(8, 2, LATENT))
+    return z.flatten(0, 1), z.flip(1).flatten(0, 1)
+
+
+@pytest.mark.parametrize(("latent", "fits"), [("simnorm", False), ("standardized", True)])
+def test_in_a_standardizing_space_paths_may_cross(latent: str, fits: bool) -> None:
+    """Where the velocity is given only the point it cannot tell whose path it is on."""
+    torch.manual_seed(0)
+    z, target = swap()
+    dynamics = FlowDynamics(LatentSpace(latent, LATENT), 0, ACT, [128, 128], "heun", 4)
+    a = torch.zeros(16, ACT)
+    fit(dynamics, 500, z, target, a)
+    with torch.no_grad():
+        off = (dynamics.step(z, None, a) - target).square().mean() / (target - z).square().mean()
+    assert (off < 0.01) if fits else (off > 0.1)
+
+
+def fit_one_batch(dynamics: Dynamics, steps: int = 500) -> float:
     torch.manual_seed(0)
     z, target = simnorm(3 * torch.randn(16, LATENT)), simnorm(3 * torch.randn(16, LATENT))
-    a = torch.rand(16, ACT) * 2 - 1
+    return fit(dynamics, steps, z, target, torch.rand(16, ACT) * 2 - 1)
+
+
+def fit(dynamics: Dynamics, steps: int, z: Tensor, target: Tensor, a: Tensor) -> float:
+    """Loss on one fixed batch after the fit over that before."""
 
     def measured() -> float:
         torch.manual_seed(7)
@@ -164,18 +186,18 @@ def fit(dynamics: Dynamics, steps: int = 500) -> float:
 
 def test_mlp_fits_one_batch() -> None:
     torch.manual_seed(0)
-    assert fit(MLPDynamics(simplices(), 0, ACT, [128, 128])) < 0.01
+    assert fit_one_batch(MLPDynamics(simplices(), 0, ACT, [128, 128])) < 0.01
 
 
 def test_flow_fits_one_batch() -> None:
     """With tau drawn afresh at every update; judged on other draws."""
     torch.manual_seed(0)
-    assert fit(FlowDynamics(simplices(), 0, ACT, [128, 128], "heun", 2)) < 0.01
+    assert fit_one_batch(FlowDynamics(simplices(), 0, ACT, [128, 128], "heun", 2)) < 0.01
 
 
 def test_simnorm_head_does_not_fit_one_batch() -> None:
     torch.manual_seed(0)
-    assert fit(FlowDynamics(simplices(), 0, ACT, [128, 128], "heun", 2, "simnorm"), steps=200) > 0.2
+    assert fit_one_batch(FlowDynamics(simplices(), 0, ACT, [128, 128], "heun", 2, "simnorm"), steps=200) > 0.2
 
 
 def test_unknown_names_list_the_choices() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from pwm.nn.ensemble import EnsembleMLP
-from pwm.nn.layers import Linear, Mish, NormedLinear, SimNorm, join, mlp
+from pwm.nn.layers import Linear, Mish, NormedLinear, PairedLinear, SimNorm, join, mlp
 from pwm.nn.linear import linear
 
 
@@ -89,6 +89,16 @@ def test_mlp_is_linear_layernorm_mish_then_linear() -> None:
     assert isinstance(network[0].act, Mish)
     assert isinstance(mlp(10, [16], 8, SimNorm())[-1].act, SimNorm)
     assert mlp(10, [16], 8, zero_output=True)(x).abs().max() == 0
+
+
+def test_paired_linear_is_a_normed_linear_of_two_inputs() -> None:
+    torch.manual_seed(0)
+    paired, one = PairedLinear(4, 7, Mish()), NormedLinear(4, 7, Mish())
+    one.load_state_dict(paired.state_dict())
+    x, y = torch.randn(2, 3, 5, 4)
+    torch.testing.assert_close(paired(torch.stack((x, x))), one(x))
+    one.ln = paired.ln = torch.nn.Identity()  # type: ignore[assignment]
+    torch.testing.assert_close(paired(torch.stack((x, y))), torch.cat((one(x)[..., :4], one(y)[..., 4:]), -1))
 
 
 def test_parameter_names_are_those_of_tdmpc2() -> None:
