@@ -59,9 +59,8 @@ def mlp(
     output layer: Linear alone, or Linear, LayerNorm, ``activation`` where one is given.
     ``zero_output`` starts the output layer's weights at 0; ``first`` is the kind of the first layer."""
     sizes = [inputs, *units]
-    kinds = itertools.chain([first], itertools.repeat(NormedLinear))
     layers: list[nn.Module] = [
-        kind(a, b, Mish()) for kind, (a, b) in zip(kinds, itertools.pairwise(sizes), strict=False)
+        (NormedLinear if i else first)(a, b, Mish()) for i, (a, b) in enumerate(itertools.pairwise(sizes))
     ]
     last = sizes[-1]
     output = Linear(last, outputs) if activation is None else NormedLinear(last, outputs, activation)
