@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from pwm.algorithms.agent import Agent
 from pwm.algorithms.normalizer import moments
 from pwm.data.batch import Batch
+from pwm.models.latent_space import SMALLEST_DEVIATION
 from pwm.nn.twohot import two_hot_loss
 
 SPREAD_FLOOR = 0.05
-"""Of standardized latents, root mean square over components: what an encoder may draw them together to. An
-untrained one's is about 0.1."""
+"""Deviation of a component of standardized latents that an encoder may draw it together to. An untrained
+encoder's is about 0.1."""
 
 
 class WorldModelLoss(nn.Module):
@@ -25,10 +26,11 @@ class WorldModelLoss(nn.Module):
       (Georgiev et al. 2024, eq. 2 and 3);
     * one step: ``z_t = enc(o_t)`` for every t, all in one batched call ("simulation-free").
 
-    With standardized latents the dynamics' error is a share of the latents' variance. An encoder makes an
-    error small by drawing its latents together (the more so for a flow, whose target ``z* - z`` pulls ``z``
-    along). Below `SPREAD_FLOOR` the share's gradient goes through the variance, too, so that nothing is
-    gained by that; above it does not, or the latents would be driven apart to the corners of their simplices.
+    With standardized latents a component's error is a share of its variance. An encoder makes an error small
+    by drawing its latents together (the more so for a flow, whose target ``z* - z`` pulls ``z`` along), and a
+    share of all components' variance by letting all of it lie in a few that are easily predicted. Below
+    `SPREAD_FLOOR` the share's gradient goes through the variance, too, so that nothing is gained by that;
+    above it does not, or the latents would be driven apart to the corners of their simplices.
 
     The targets ``enc(o_{t+1})`` carry no gradient. Only the trained networks are submodules, so that
     a distributed wrapper sees their parameters and no others.
@@ -81,8 +83,8 @@ class WorldModelLoss(nn.Module):
     def _one_step(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Encoded latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
         latents = self.agent.encode(batch.observation[:-1], batch.task)
-        errors = self.world_model.dynamics_loss(latents, batch.action, targets, batch.task)
-        return latents, self._share(latents) * errors
+        errors = self.world_model.dynamics_errors(latents, batch.action, targets, batch.task)
+        return latents, self._mean_share(errors, latents)
 
     def _carried(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
@@ -92,17 +94,17 @@ class WorldModelLoss(nn.Module):
             carried.append(model.next(carried[-1], a, task))
         latents = torch.stack(carried)
         # What was carried is also the prediction; the last one is only needed by the loss.
-        errors = model.dynamics_loss(latents[:-1], action[:-1], targets[:-1], task, latents[1:])
-        last = model.dynamics_loss(latents[-1:], action[-1:], targets[-1:], task)
-        return latents, self._share(latents) * torch.cat([errors, last])
+        errors = model.dynamics_errors(latents[:-1], action[:-1], targets[:-1], task, latents[1:])
+        last = model.dynamics_errors(latents[-1:], action[-1:], targets[-1:], task)
+        return latents, self._mean_share(torch.cat([errors, last]), latents)
 
-    def _share(self, latents: Tensor) -> Tensor | float:
-        """What makes a squared error a share of the variance of ``latents``, a scalar; 1 where latents are
-        not standardized."""
-        if not self.world_model.space.standardizes:
-            return 1.0
-        variance = moments(latents)[1].mean()
-        return 1 / torch.where(variance > SPREAD_FLOOR**2, variance.detach(), variance)
+    def _mean_share(self, errors: Tensor, latents: Tensor) -> Tensor:
+        """The mean over components ``[H, B]`` of squared ``errors`` ``[H, B, latent_dim]``; where latents are
+        standardized, as shares of the variance of ``latents``."""
+        if self.world_model.space.standardizes:
+            variance = moments(latents)[1] + SMALLEST_DEVIATION**2
+            errors = errors / torch.where(variance > SPREAD_FLOOR**2, variance.detach(), variance)
+        return errors.mean(-1)
 
     def _weigh(self, batch: Batch, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
         """The dynamics and the reward term for latents ``[H, B, latent_dim]`` with errors ``[H, B]``."""

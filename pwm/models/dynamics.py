@@ -1,4 +1,4 @@
-"""The two latent dynamics, behind one interface: ``step`` predicts, ``loss`` is what is minimised.
+"""The two latent dynamics, behind one interface: ``step`` predicts, the mean of ``errors`` is minimised.
 
 Both take ``z`` ``[..., latent_dim]``, ``e`` ``[..., task_dim]`` (or None) and ``a`` ``[..., act_dim]``.
 """
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pwm.errors import UserError, choose_from
 from pwm.models.latent_space import LatentSpace
 from pwm.nn.activations import group_centered, simnorm
-from pwm.nn.flow import flow_matching_loss
+from pwm.nn.flow import flow_matching_errors
 from pwm.nn.layers import NormedLinear, PairedLinear, SimNorm, join, mlp
 from pwm.nn.ode import STEPS, integrate
 
@@ -33,7 +33,7 @@ class MLPDynamics(nn.Module):
         out = self.net(join(self.space.view(z), e, a))
         return self.space.moved(z, out) if self.space.relative else out
 
-    def loss(
+    def errors(
         self,
         z: Tensor,
         e: Tensor | None,
@@ -41,16 +41,16 @@ class MLPDynamics(nn.Module):
         target: Tensor,
         predicted: Tensor | None = None,
     ) -> Tensor:
-        """Mean squared error of each sample to ``target`` ``[..., latent_dim]``; returns ``[...]``.
+        """Squared errors of each component to ``target`` ``[..., latent_dim]``, of that shape.
 
         ``predicted``, where the caller has it, is ``step(z, e, a)`` and saves computing it again.
         """
         predicted = self.step(z, e, a) if predicted is None else predicted
-        return (predicted - target).square().mean(-1)
+        return (predicted - target).square()
 
 
 AT_START = 0.5
-"""Share of the samples of a flow's loss in a standardizing space that teach the encoder."""
+"""Share of the samples of a flow in a standardizing space that teach the encoder."""
 HEADS: dict[str, Callable[[Tensor], Tensor]] = {
     "group_centered": group_centered,
     "simnorm": simnorm,
@@ -58,7 +58,7 @@ HEADS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """What the velocity network's output goes through. ``group_centered`` leaves every group's sum in the latent
 as it is. ``simnorm`` cannot represent a velocity (its groups sum to 1, a velocity's to 0); it is here only
-to be compared with. ``linear`` is for latents that are not on simplices."""
+to be compared with. ``linear`` is for spaces that see to the sums themselves or have no simplices."""
 
 
 class FlowDynamics(nn.Module):
@@ -118,7 +118,7 @@ class FlowDynamics(nn.Module):
 
         return integrate(velocity, z, self.integrator, self.substeps)
 
-    def loss(
+    def errors(
         self,
         z: Tensor,
         e: Tensor | None,
@@ -126,9 +126,9 @@ class FlowDynamics(nn.Module):
         target: Tensor,
         predicted: Tensor | None = None,
     ) -> Tensor:
-        """Flow-matching loss of each sample on the straight path to ``target`` ``[..., latent_dim]``; returns
-        ``[...]``. tau ~ U(0, 1) per sample from torch's global random state. ``predicted`` is not used:
-        nothing is integrated.
+        """Squared errors of each component of the velocity, on the straight path to ``target``
+        ``[..., latent_dim]``, of that shape. tau ~ U(0, 1) per sample from torch's global random state.
+        ``predicted`` is not used: nothing is integrated.
 
         In a standardizing space half of the samples have tau = 0, and they alone have gradient to ``z``.
         There the error is that of an MLP that predicts a change, and an encoder learns the same from either.
@@ -144,7 +144,7 @@ class FlowDynamics(nn.Module):
         def velocity(point: Tensor, tau: Tensor) -> Tensor:
             return self.velocity(point, e, a, tau, z)
 
-        return flow_matching_loss(velocity, z, target, tau)
+        return flow_matching_errors(velocity, z, target, tau)
 
 
 Dynamics = MLPDynamics | FlowDynamics

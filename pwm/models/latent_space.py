@@ -23,8 +23,8 @@ class LatentSpace(nn.Module):
 
     * ``simnorm``: on simplices, as TD-MPC2 has them. An MLP dynamics predicts the next latent itself.
     * ``standardized``: the same latents, but every network sees a component by its moving mean and deviation,
-      and dynamics predict a change in units of the latents' deviation. So seen, they stay as far apart as
-      they were where an encoder draws them together, and an optimiser's steps as small beside them.
+      and dynamics predict a change in units of the deviations. So seen, they stay as far apart as they were
+      where an encoder draws them together, and an optimiser's steps as small beside them.
     * ``observation``: the normalised observation itself. Dynamics predict a change.
 
     Raises:
@@ -68,6 +68,14 @@ class LatentSpace(nn.Module):
         return z + change.to(z.dtype)
 
     def own_units(self, velocity: Tensor) -> Tensor:
-        """A velocity that a network predicted, in units of ``z``. A standardizing space takes it to be in
-        units of the deviation, the same for all components, so that group sums stay."""
-        return self.std.square().mean().sqrt() * velocity if self.standardizes else velocity
+        """A velocity ``[..., dim]`` that a network predicted, in units of ``z``.
+
+        A standardizing space takes each component to be in units of its own deviation, as networks see it:
+        in one unit for all, an error that is small beside some components is large beside others. It then
+        takes the nearest velocity, in those units, that leaves the sum of every group."""
+        if not self.standardizes:
+            return velocity
+        std = self.std.unflatten(-1, (-1, GROUP))
+        moved = std * velocity.unflatten(-1, (-1, GROUP))
+        excess = moved.sum(-1, keepdim=True) / std.square().sum(-1, keepdim=True)
+        return (moved - std.square() * excess).flatten(-2)

@@ -72,7 +72,7 @@ class WorldModel(nn.Module):
                 units,
                 flow_integrator,
                 flow_substeps,
-                (flow_head or "group_centered") if space.simplex else "linear",
+                (flow_head or "group_centered") if latent == "simnorm" else "linear",
             )
         else:
             raise choose_from("dynamics", dynamics, DYNAMICS)
@@ -100,7 +100,7 @@ class WorldModel(nn.Module):
         after = self.dynamics.step(z, self.task_embedding(task), a)
         return after if self.encoder is not None else _clipped(after)
 
-    def dynamics_loss(
+    def dynamics_errors(
         self,
         z: Tensor,
         a: Tensor,
@@ -108,8 +108,8 @@ class WorldModel(nn.Module):
         task: Tensor | None = None,
         predicted: Tensor | None = None,
     ) -> Tensor:
-        """The dynamics' loss of every transition, ``[...]``: see the ``loss`` of the two dynamics."""
-        return self.dynamics.loss(z, self.task_embedding(task), a, target, predicted)
+        """The dynamics' squared errors ``[..., latent_dim]``: see the ``errors`` of the two dynamics."""
+        return self.dynamics.errors(z, self.task_embedding(task), a, target, predicted)
 
     def reward_logits(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
         """Two-hot logits ``[..., 101]`` of the reward for doing ``a`` in ``z``, float32."""

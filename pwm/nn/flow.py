@@ -17,15 +17,16 @@ def straight_path(start: Tensor, end: Tensor, tau: Tensor) -> tuple[Tensor, Tens
     return torch.addcmul(start, tau, velocity), velocity
 
 
-def flow_matching_loss(
+def flow_matching_errors(
     velocity: Callable[[Tensor, Tensor], Tensor], start: Tensor, end: Tensor, tau: Tensor | None = None
 ) -> Tensor:
-    """``|v(z_tau, tau) - (end - start)|^2 / n`` with tau ~ U(0, 1) for every sample, or as given.
+    """Squared errors ``(v(z_tau, tau) - (end - start))^2`` of each component, with tau ~ U(0, 1) for every
+    sample, or as given. Their mean is the loss of conditional flow matching.
 
     ``start`` and ``end`` are ``[..., n]``, ``velocity`` maps ``(z_tau [..., n], tau [..., 1])`` to
-    ``[..., n]``; returns ``[...]``. A tau ``[..., 1]`` that is not given comes from torch's global random
+    ``[..., n]``; returns ``[..., n]``. A tau ``[..., 1]`` that is not given comes from torch's global random
     state.
     """
     tau = torch.rand_like(start[..., :1]) if tau is None else tau
     point, target = straight_path(start, end, tau)
-    return (velocity(point, tau) - target).square().mean(-1)
+    return (velocity(point, tau) - target).square()

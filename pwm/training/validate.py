@@ -122,8 +122,8 @@ def _require(key: str, value: Any, holds: bool, expected: str) -> None:
 def _dynamics(config: TrainConfig) -> None:
     if config.latent == "observation" and not config.normalize_observation:
         raise UserError("latent=observation needs normalize_observation=true: it predicts deviations")
-    if config.latent == "observation" and config.flow_head == "simnorm":
-        raise UserError("flow_head=simnorm needs latents on simplices: latent=simnorm or latent=standardized")
+    if config.latent != "simnorm" and config.flow_head == "simnorm":
+        raise UserError("flow_head=simnorm needs latent=simnorm")
     keys = ("flow_integrator", "flow_substeps", "flow_head")
     if config.dynamics == "mlp":
         given = [f"{key}={getattr(config, key)}" for key in keys if getattr(config, key) is not None]

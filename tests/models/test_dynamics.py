@@ -101,28 +101,28 @@ def test_shapes_and_time_dimension(name: str) -> None:
     after = dynamics.step(z, None, a)
     assert after.shape == z.shape
     torch.testing.assert_close(after[1], dynamics.step(z[1], None, a[1]))
-    assert dynamics.loss(z, None, a, after).shape == (3, 5)
+    assert dynamics.errors(z, None, a, after).shape == z.shape
 
 
-def test_mlp_loss_uses_the_prediction_it_is_given() -> None:
+def test_mlp_errors_are_of_the_prediction_it_is_given() -> None:
     dynamics = MLPDynamics(simplices(), 0, ACT, [32])
     z, target, a = simnorm(torch.randn(5, LATENT)), simnorm(torch.randn(5, LATENT)), torch.randn(5, ACT)
     after = dynamics.step(z, None, a)
-    loss = dynamics.loss(z, None, a, target)
-    torch.testing.assert_close(loss, (after - target).square().mean(-1))
-    torch.testing.assert_close(dynamics.loss(z, None, a, target, predicted=after), loss)
-    assert dynamics.loss(z, None, a, target, predicted=target).max() == 0
+    errors = dynamics.errors(z, None, a, target)
+    torch.testing.assert_close(errors, (after - target).square())
+    torch.testing.assert_close(dynamics.errors(z, None, a, target, predicted=after), errors)
+    assert dynamics.errors(z, None, a, target, predicted=target).max() == 0
 
 
-def test_loss_draws_tau_from_the_global_random_state() -> None:
+def test_errors_draw_tau_from_the_global_random_state() -> None:
     dynamics = flow()
     z, target, a = simnorm(torch.randn(5, LATENT)), simnorm(torch.randn(5, LATENT)), torch.randn(5, ACT)
-    losses = []
+    drawn = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        losses.append(dynamics.loss(z, None, a, target))
-    assert torch.equal(losses[0], losses[1])
-    assert not torch.equal(losses[0], losses[2])
+        drawn.append(dynamics.errors(z, None, a, target))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
 
 
 def test_in_a_standardizing_space_only_starts_teach_the_encoder() -> None:
@@ -132,7 +132,7 @@ def test_in_a_standardizing_space_only_starts_teach_the_encoder() -> None:
     seen: list[torch.Tensor] = []
     dynamics.net.register_forward_pre_hook(lambda net, args: seen.append(args[0][0, :, -1]))
     z, target = simnorm(torch.randn(4000, LATENT)).requires_grad_(), simnorm(torch.randn(4000, LATENT))
-    dynamics.loss(z, None, torch.zeros(4000, ACT), target).sum().backward()
+    dynamics.errors(z, None, torch.zeros(4000, ACT), target).sum().backward()
     assert z.grad is not None
     taught = z.grad.abs().sum(-1) > 0
     assert torch.equal(taught, seen[0] == 0)
@@ -171,14 +171,14 @@ def fit(dynamics: Dynamics, steps: int, z: Tensor, target: Tensor, a: Tensor) ->
     def measured() -> float:
         torch.manual_seed(7)
         with torch.no_grad():
-            return float(torch.stack([dynamics.loss(z, None, a, target).mean() for _ in range(16)]).mean())
+            return float(torch.stack([dynamics.errors(z, None, a, target).mean() for _ in range(16)]).mean())
 
     before = measured()
     optimizer = torch.optim.Adam(dynamics.parameters(), 3e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()
-        dynamics.loss(z, None, a, target).mean().backward()
+        dynamics.errors(z, None, a, target).mean().backward()
         optimizer.step()
         schedule.step()
     return measured() / before

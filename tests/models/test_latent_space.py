@@ -76,12 +76,24 @@ def test_a_known_change_is_learned_at_any_spread(name: str, spread: float) -> No
     for _ in range(300):
         z, a, target = batch()
         optimizer.zero_grad()
-        (model.loss(z, None, a, target).mean() / z.var()).backward()
+        (model.errors(z, None, a, target).mean() / z.var()).backward()
         optimizer.step()
     z, a, target = batch()
     predicted = model.step(z, None, a)
     assert (predicted - target).square().mean() < 0.1 * (z - target).square().mean()
     torch.testing.assert_close(predicted.unflatten(-1, (-1, 8)).sum(-1), torch.ones(256, LATENT // 8))
+
+
+def test_velocities_are_in_units_of_each_components_deviation_and_keep_group_sums() -> None:
+    """However differently components vary; what already keeps the sums is only rescaled."""
+    torch.manual_seed(0)
+    seen = LatentSpace("standardized", LATENT)
+    seen.update(torch.full((LATENT,), 0.125), 0.002 * 100 ** torch.rand(LATENT))
+    velocity = seen.own_units(torch.randn(512, LATENT))
+    assert (velocity.unflatten(-1, (-1, 8)).sum(-1)).abs().max() < 1e-5
+    size = (velocity / seen.std).square().mean(0).sqrt()
+    assert size.median() > 0.8
+    torch.testing.assert_close(seen.own_units(velocity / seen.std), velocity)
 
 
 def test_mean_and_deviation_are_part_of_the_state() -> None:

@@ -54,7 +54,7 @@ def test_time_dimension_gives_what_its_slices_give(variant: str, task_dim: int) 
     assert z.shape == after.shape == (6, 5, LATENT)
     assert model.reward_logits(z, a, task).shape == (6, 5, 101)
     assert model.reward(z, a, task).shape == (6, 5)
-    assert model.dynamics_loss(z, a, after, task).shape == (6, 5)
+    assert model.dynamics_errors(z, a, after, task).shape == after.shape
     torch.testing.assert_close(z[2], model.encode(observation[2], task))
     torch.testing.assert_close(after[2], model.next(z[2], a[2], task))
 
@@ -90,7 +90,7 @@ def test_observation_latents_follow_a_known_change(variant: str) -> None:
         observation, a = batch(256)
         return observation, a, observation + 0.3 * a @ change
 
-    minimize(model, lambda: model.dynamics_loss(*moved()).mean(), steps=300, lr=1e-3)
+    minimize(model, lambda: model.dynamics_errors(*moved()).mean(), steps=300, lr=1e-3)
     z, a, target = moved()
     error = (model.next(z, a) - target).square().mean() / (z - target).square().mean()
     assert error < 0.05
@@ -142,7 +142,7 @@ def test_task_embedding_is_a_parameter_and_receives_gradient(variant: str) -> No
     observation, a = batch(5)
     task = torch.zeros(5, dtype=torch.long)
     z = model.encode(observation, task)
-    model.dynamics_loss(z, a, torch.zeros(5, LATENT), task).sum().backward()
+    model.dynamics_errors(z, a, torch.zeros(5, LATENT), task).sum().backward()
     gradient = model.embedding.weight.grad
     assert gradient is not None
     assert gradient[0].abs().min() > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pwm.nn.flow import flow_matching_loss, straight_path
+from pwm.nn.flow import flow_matching_errors, straight_path
 from pwm.nn.ode import integrate
 
 
@@ -16,13 +16,13 @@ def test_path_runs_straight_from_start_to_end() -> None:
         torch.testing.assert_close(velocity, end - start)
 
 
-def test_loss_is_zero_for_the_true_velocity_and_positive_otherwise() -> None:
+def test_errors_are_zero_for_the_true_velocity_and_positive_otherwise() -> None:
     start, end = torch.randn(4, 3, 8), torch.randn(4, 3, 8)
-    exact = flow_matching_loss(lambda z, tau: end - start, start, end)
-    assert exact.shape == (4, 3)
+    exact = flow_matching_errors(lambda z, tau: end - start, start, end)
+    assert exact.shape == (4, 3, 8)
     assert exact.max() == 0
-    off = flow_matching_loss(lambda z, tau: end - start + 2, start, end)
-    torch.testing.assert_close(off, torch.full((4, 3), 4.0))
+    off = flow_matching_errors(lambda z, tau: end - start + 2, start, end)
+    torch.testing.assert_close(off, torch.full((4, 3, 8), 4.0))
 
 
 def test_tau_is_uniform_and_drawn_for_every_sample() -> None:
@@ -33,14 +33,14 @@ def test_tau_is_uniform_and_drawn_for_every_sample() -> None:
         return z
 
     torch.manual_seed(0)
-    flow_matching_loss(velocity, torch.zeros(20_000, 8), torch.ones(20_000, 8))
+    flow_matching_errors(velocity, torch.zeros(20_000, 8), torch.ones(20_000, 8))
     (tau,) = seen
     assert tau.shape == (20_000, 1)
     quantiles = torch.quantile(tau.flatten(), torch.linspace(0, 1, 11))
     torch.testing.assert_close(quantiles, torch.linspace(0, 1, 11), atol=0.02, rtol=0)
 
 
-def test_a_velocity_of_zero_loss_carries_the_start_to_the_end() -> None:
+def test_a_velocity_without_error_carries_the_start_to_the_end() -> None:
     start, end = torch.randn(5, 8), torch.randn(5, 8)
     for method in ("euler", "heun"):
         torch.testing.assert_close(integrate(lambda z, tau: end - start, start, method, 4), end)
