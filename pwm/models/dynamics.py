@@ -93,7 +93,7 @@ class FlowDynamics(nn.Module):
         self.space = space
         self.integrator = integrator
         self.substeps = substeps
-        self.head = HEADS[head]
+        self.head = HEADS[head if space.simplex and not space.standardizes else "linear"]
         # Zero output weights: at first z' = z, which a random velocity, many times larger than the difference
         # of two latents, would carry far from the simplex within one horizon.
         first = PairedLinear if space.standardizes else NormedLinear

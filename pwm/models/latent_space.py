@@ -76,6 +76,6 @@ class LatentSpace(nn.Module):
         if not self.standardizes:
             return velocity
         std = self.std.unflatten(-1, (-1, GROUP))
-        moved = std * velocity.unflatten(-1, (-1, GROUP))
-        excess = moved.sum(-1, keepdim=True) / std.square().sum(-1, keepdim=True)
-        return (moved - std.square() * excess).flatten(-2)
+        moved, variance = std * velocity.unflatten(-1, (-1, GROUP)), std.square()
+        excess = moved.sum(-1, keepdim=True) / variance.sum(-1, keepdim=True)
+        return (moved - variance * excess).flatten(-2)

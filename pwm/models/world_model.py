@@ -72,7 +72,7 @@ class WorldModel(nn.Module):
                 units,
                 flow_integrator,
                 flow_substeps,
-                (flow_head or "group_centered") if latent == "simnorm" else "linear",
+                flow_head or "group_centered",
             )
         else:
             raise choose_from("dynamics", dynamics, DYNAMICS)

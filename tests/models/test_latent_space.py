@@ -90,7 +90,7 @@ def test_velocities_are_in_units_of_each_components_deviation_and_keep_group_sum
     seen = LatentSpace("standardized", LATENT)
     seen.update(torch.full((LATENT,), 0.125), 0.002 * 100 ** torch.rand(LATENT))
     velocity = seen.own_units(torch.randn(512, LATENT))
-    assert (velocity.unflatten(-1, (-1, 8)).sum(-1)).abs().max() < 1e-5
+    assert velocity.unflatten(-1, (-1, 8)).sum(-1).abs().max() < 1e-5
     size = (velocity / seen.std).square().mean(0).sqrt()
     assert size.median() > 0.8
     torch.testing.assert_close(seen.own_units(velocity / seen.std), velocity)
