@@ -12,7 +12,7 @@ from pwm.arguments import Parser
 from pwm.errors import UserError, choose_from
 
 if TYPE_CHECKING:
-    from pwm.training.config import TrainConfig
+    from pwm.config.types import TrainConfig
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -28,8 +28,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("pwm.cli", "train", "train one experiment: pwm train alg=<name> [key=value …]"),
-    "eval": Command("pwm.training.evaluate", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
-    "bench": Command("pwm.training.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
+    "eval": Command("pwm.commands.eval", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
+    "bench": Command("pwm.commands.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
     "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
     "report": Command("pwm.suite.report.report", "run", "compare runs: pwm report [--runs DIR …]"),
     "image": Command("pwm.suite.image.commands", "run", "its image: pwm image build|sif|inspect|verify"),
@@ -45,10 +45,10 @@ SUITE = {
         "pwm.suite.rehearsal.rehearsal", "run", "the eight jobs on a pretend Slurm in Docker"
     ),
     "cancel": Command("pwm.suite.slurm.submit", "cancel", "cancel jobs, named as for submit"),
-    "sweep": Command("pwm.suite.slurm.sweep", "run", "submit a sweep: pwm suite sweep multi_task"),
-    "draw": Command("pwm.suite.slurm.cell", "draw", "in a sweep's job: say which run is the job's"),
-    "cell": Command("pwm.suite.slurm.cell", "train", "in a sweep's job: train the job's cell"),
-    "sync": Command("pwm.suite.sync", "run", "copy to W&B what offline runs left"),
+    "sweep": Command("pwm.suite.sweeps.sweep", "run", "submit a sweep: pwm suite sweep multi_task"),
+    "draw": Command("pwm.suite.sweeps.cell", "draw", "in a sweep's job: say which run is the job's"),
+    "cell": Command("pwm.suite.sweeps.cell", "train", "in a sweep's job: train the job's cell"),
+    "sync": Command("pwm.suite.sweeps.sync", "run", "copy to W&B what offline runs left"),
 }
 
 
@@ -106,8 +106,8 @@ def _help() -> str:
 
 def train(argv: list[str]) -> int:
     """``pwm train``: compose, then train, in as many processes as the configuration says."""
-    from pwm.suite.slurm import cell
-    from pwm.training.compose import choices, compose, to_yaml
+    from pwm.config.compose import choices, compose, to_yaml
+    from pwm.suite.sweeps import cell
 
     parser = Parser(
         prog="pwm train",
@@ -124,13 +124,13 @@ def train(argv: list[str]) -> int:
     if arguments.cfg:
         print(to_yaml(config), end="")
         return 0
-    from pwm.training import launch
+    from pwm.commands import launch
 
     return launch.train(config, arguments.overrides, _train_here)
 
 
 def _train_here(config: TrainConfig) -> int:
-    from pwm.training.train import train
+    from pwm.commands.loop import train
 
     return train(config)
 

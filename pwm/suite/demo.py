@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TextIO
 
 from pwm.arguments import Parser
+from pwm.config.compose import compose
 from pwm.errors import UserError
 from pwm.suite import experiments, logs, peak_r
-from pwm.training.compose import compose
 
 TRAIN = (sys.executable, "-u", "-m", "pwm", "train")
 EPOCH = re.compile(r"\[\s*(\d+)/(\d+)\]")

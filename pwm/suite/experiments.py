@@ -5,8 +5,8 @@ A file whose name ends in ``_matched`` is a control: trainable like any other, b
 
 from __future__ import annotations
 
+from pwm.config.compose import choices
 from pwm.errors import choose_from
-from pwm.training.compose import choices
 
 CONTROL_SUFFIX = "_matched"
 SETTINGS = ("st", "mt")

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pwm.errors import UserError
-from pwm.training import metrics
-from pwm.training.run_folder import RunFolder
+from pwm.run import metrics
+from pwm.run.folder import RunFolder
 
 LOG_NAME = re.compile(r"train_(?P<size>[^_]+)_(?P<experiment>.+?)_(?P<job>\d+)(?:_\d+)*\.out")
 RUN_NAME = re.compile(r"(?P<experiment>.+?)(?:-s\d+)?")

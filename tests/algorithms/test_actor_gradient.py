@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from pwm.algorithms.actor_loss import ActorLoss
 from pwm.algorithms.agent import Agent
+from pwm.config.compose import compose
 from pwm.envs import make
-from pwm.training.build import build_agent
-from pwm.training.compose import compose
+from pwm.learning.build import build_agent
 
 BATCH, STEP = 3, 1e-5
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from pwm.run.metrics import read_metrics
 from pwm.suite import experiments
 from pwm.suite.rehearsal import rehearsal
 from pwm.suite.rehearsal.node import Node
 from pwm.suite.rehearsal.rehearsal import OVERRIDES, Rehearsal
 from pwm.suite.slurm import cluster_config, records
 from pwm.suite.slurm.submit import run_folder
-from pwm.training.metrics import read_metrics
 
 SIF = os.environ.get("PWM_TEST_SIF", "")
 pytestmark = [

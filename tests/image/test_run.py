@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from pwm.run.signals import STOPPED
 from pwm.suite import rehearsal
 from pwm.suite.image import source
-from pwm.training.signals import STOPPED
 
 SIF = source.checkout() / "pwm.sif"
 CPU_IMAGE = "pwm:cpu"

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pwm.training.compose import compose, to_yaml
-from pwm.training.run_folder import config_hash
+from pwm.config.compose import compose, to_yaml
+from pwm.run.folder import config_hash
 
 START = {
     "time": "2026-01-02T03:04:05+00:00",

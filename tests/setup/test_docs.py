@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pwm.config.compose import compose
 from pwm.suite import experiments
-from pwm.training.compose import compose
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

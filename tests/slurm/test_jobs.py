@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from pwm.commands import launch
+from pwm.config.compose import compose
 from pwm.errors import UserError
 from pwm.suite import experiments
 from pwm.suite.slurm import cluster_config, jobs
 from pwm.suite.slurm.cluster_config import Cluster
-from pwm.training import launch
-from pwm.training.compose import compose
 from tests.slurm.fake import FakeSlurm, cluster_yaml, install, shellcheck
 
 ROOT = Path(__file__).resolve().parents[2]

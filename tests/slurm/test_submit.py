@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pwm.config.compose import compose, to_yaml
 from pwm.errors import UserError
 from pwm.suite import experiments
 from pwm.suite.slurm import submit
-from pwm.training.compose import compose, to_yaml
 from tests.slurm.fake import FakeSlurm, cluster_yaml, install
 
 MINE = ["--cluster", "mine.yaml"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pwm.config.compose import compose, to_yaml
 from pwm.errors import UserError
 from pwm.suite import experiments
 from pwm.suite.peak_r import run
-from pwm.training.compose import compose, to_yaml
 
 SUITE = [
     "st_baseline", "st_flow_v1", "st_flow_v2", "st_flow_v3",

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pwm.training.run_folder import RunFolder
-from pwm.training.wandb_copy import State
+from pwm.run.folder import RunFolder
+from pwm.run.wandb_copy import State
 
 KEY = "local" + 40 * "0"
 

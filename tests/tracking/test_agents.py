@@ -17,9 +17,10 @@ import yaml
 
 from pwm.cli import main
 from pwm.errors import UserError
-from pwm.suite.slurm import cell, records, sweep
-from pwm.training.run_folder import RunFolder
-from pwm.training.wandb_copy import State
+from pwm.run.folder import RunFolder
+from pwm.run.wandb_copy import State
+from pwm.suite.slurm import records
+from pwm.suite.sweeps import cell, sweep
 from tests.slurm.fake import FakeSlurm, cluster_yaml, install
 from tests.tracking.servers import KEY, Front, Server
 from tests.tracking.tiny import TINY

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pwm.cli import main
-from pwm.training import tracking, wandb_copy
-from pwm.training.run_folder import RunFolder
+from pwm.run import tracking, wandb_copy
+from pwm.run.folder import RunFolder
 from tests.report import synthetic
 from tests.tracking.servers import Front, Server
 from tests.tracking.tiny import cut, train

@@ -12,10 +12,10 @@ import pytest
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from pwm.cli import main
+from pwm.config.compose import choices, compose
 from pwm.errors import UserError
 from pwm.suite import experiments
-from pwm.suite.slurm import sweep
-from pwm.training.compose import choices, compose
+from pwm.suite.sweeps import sweep
 
 SETTINGS = {"single_task": ["st"], "multi_task": ["mt"], "all": ["all"]}
 ENGINE = "sweeps==0.3.0"  # asks for numpy<2, so it cannot be in the lock

@@ -13,9 +13,9 @@ import pytest
 import wandb
 
 from pwm.cli import main
-from pwm.training import tracking
-from pwm.training.run_folder import RunFolder
-from pwm.training.wandb_copy import State, copy
+from pwm.run import tracking
+from pwm.run.folder import RunFolder
+from pwm.run.wandb_copy import State, copy
 from tests.report import synthetic
 from tests.tracking.servers import KEY, Server
 from tests.tracking.tiny import cut, train

@@ -15,9 +15,7 @@ TINY = (
 
 
 def train(folder: Path, *overrides: str, close: float = 15.0) -> subprocess.CompletedProcess[str]:
-    patient = (
-        "import sys; from pwm import cli; from pwm.training import tracking; tracking.CLOSE_SECONDS = {}"
-    )
+    patient = "import sys; from pwm import cli; from pwm.run import tracking; tracking.CLOSE_SECONDS = {}"
     command = [sys.executable, "-u", "-c", f"{patient.format(close)}; sys.exit(cli.main(sys.argv[1:]))"]
     command += ["train", *TINY, f"run={folder}", *overrides]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}

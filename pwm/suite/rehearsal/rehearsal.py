@@ -20,13 +20,13 @@ from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
+from pwm.run import metrics
+from pwm.run.folder import RunFolder
 from pwm.suite import experiments, peak_r
 from pwm.suite import logs as logs_
 from pwm.suite.rehearsal import IMAGE
 from pwm.suite.rehearsal.node import Node
 from pwm.suite.slurm import queue, records, status, submit
-from pwm.training import metrics
-from pwm.training.run_folder import RunFolder
 
 WORK = Path("runs/rehearsal")
 NAME = "pwm-rehearsal"

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwm.errors import UserError
+from pwm.run import metrics
+from pwm.run.folder import MAY_CHANGE, RunFolder
 from pwm.suite import logs
-from pwm.training import metrics
-from pwm.training.run_folder import MAY_CHANGE, RunFolder
 
 Array = NDArray[np.float64]
 

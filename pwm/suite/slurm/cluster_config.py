@@ -15,8 +15,8 @@ from typing import Any, cast
 import yaml
 
 from pwm.arguments import Parser
+from pwm.config.compose import choices, config_dir
 from pwm.errors import UserError, choose_from
-from pwm.training.compose import choices, config_dir
 
 DEFAULT = "pace_l40s"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

@@ -11,16 +11,16 @@ import signal
 from pathlib import Path
 
 from pwm.arguments import Parser
+from pwm.commands.launch import STOP_FILE
+from pwm.config.compose import compose
+from pwm.config.types import TrainConfig
 from pwm.errors import UserError
+from pwm.run.folder import RunFolder
+from pwm.run.signals import STOPPED
 from pwm.suite import experiments
 from pwm.suite.slurm import cluster_config
-from pwm.suite.slurm.cell import CELLS
 from pwm.suite.slurm.cluster_config import NAME, Cluster
-from pwm.training.compose import compose
-from pwm.training.config import TrainConfig
-from pwm.training.launch import STOP_FILE
-from pwm.training.run_folder import RunFolder
-from pwm.training.signals import STOPPED
+from pwm.suite.sweeps.cell import CELLS
 
 JOBS = Path("jobs")
 WARNING = signal.SIGUSR2

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pwm.arguments import Parser
+from pwm.config.compose import choices
+from pwm.run import metrics
+from pwm.run.folder import RunFolder
 from pwm.suite import experiments
 from pwm.suite.peak_r import aligned
 from pwm.suite.slurm import cluster_config, queue, records, submit
-from pwm.training import metrics
-from pwm.training.compose import choices
-from pwm.training.run_folder import RunFolder
 
 HEADER = (
     "experiment", "seed", "job", "state", "elapsed/limit", "epoch", "R", "peak R", "age", "ETA", "reason"

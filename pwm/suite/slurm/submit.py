@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pwm.arguments import Parser
+from pwm.config.compose import compose
+from pwm.config.types import TrainConfig
 from pwm.errors import UserError
+from pwm.run import metrics
+from pwm.run.folder import RunFolder, config_hash
 from pwm.suite import experiments
 from pwm.suite.slurm import cluster_config, jobs, queue, records
 from pwm.suite.slurm.cluster_config import Cluster
-from pwm.training import metrics
-from pwm.training.compose import compose
-from pwm.training.config import TrainConfig
-from pwm.training.run_folder import RunFolder, config_hash
 
-RUN_GB = 2.1  # what pwm.training.checkpoint may take of the disk at 48M
+RUN_GB = 2.1  # what pwm.run.checkpoint may take of the disk at 48M
 RESERVED = ("alg", "seed", "run", "num_processes")
 
 

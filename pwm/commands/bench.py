@@ -1,0 +1,173 @@
+"""``pwm bench``: how fast the simulator, each update and a whole epoch are on this machine."""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pwm.arguments import Parser
+from pwm.config.compose import compose
+from pwm.config.types import TrainConfig
+from pwm.errors import UserError
+from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.nn.linear import linear
+from pwm.run.provenance import describe
+
+DEFAULT_ALGS = ("st_baseline", "st_flow_v1", "st_flow_v2", "st_flow_v3")
+DEFAULTS = ("size=5M", "wm_batch_size=256", "num_envs=128")
+MATRIX = 2048
+
+COLUMNS = (
+    ("experiment", "name", "14s"),
+    ("env steps/s", "env_steps_per_s", "12,.0f"),
+    ("wm ms", "world_model_ms", "9.1f"),
+    ("actor ms", "actor_ms", "9.1f"),
+    ("critic ms", "critic_ms", "10.1f"),
+    ("epoch s", "epoch_s", "8.2f"),
+    ("wm GFLOP/s", "world_model_gflops_per_s", "11.0f"),
+    ("peak", "matmul_gflops_per_s", "7.0f"),
+    ("memory MB", "peak_memory_mb", "10.0f"),
+)
+
+
+def run(argv: list[str]) -> int:
+    """``pwm bench [--json FILE] [--repeats N] [alg=…] [key=value …]``; returns the exit code.
+
+    Without ``alg=`` the four single-task experiments; sizes default to 5M, batch 256.
+    """
+    parser = Parser(prog="pwm bench", description=__doc__)
+    parser.add_argument("--json", default="bench.json", help="where to write the figures (bench.json)")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of each; the median counts (5)")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    arguments = parser.parse_intermixed_args(argv)
+    if arguments.repeats < 1:
+        raise UserError(f"--repeats {arguments.repeats}: expected at least 1")
+    _check_writable(Path(arguments.json))
+    named = [text for text in arguments.overrides if text.startswith("alg=")]
+    others = [text for text in arguments.overrides if not text.startswith("alg=")]
+    given = {text.split("=")[0] for text in others}
+    defaults = [text for text in DEFAULTS if text.split("=")[0] not in given]
+    configs = [
+        compose([alg, *defaults, *others]) for alg in named or [f"alg={name}" for name in DEFAULT_ALGS]
+    ]
+    print("  ".join(f"{title:>{_width(spec)}}" for title, _, spec in COLUMNS), flush=True)
+    rows = []
+    for config in configs:
+        rows.append(measure(config, arguments.repeats))
+        print("  ".join(_cell(rows[-1][key], spec) for _, key, spec in COLUMNS), flush=True)
+    Path(arguments.json).write_text(json.dumps({"machine": describe(), "rows": rows}, indent=1) + "\n")
+    print(
+        f"medians of {arguments.repeats}; peak: GFLOP/s of a {MATRIX}x{MATRIX} float32 matrix product; "
+        f"{torch.get_num_threads()} threads; written to {arguments.json}"
+    )
+    return 0
+
+
+def _check_writable(path: Path) -> None:
+    """Before minutes of measuring, not after."""
+    try:
+        path.touch()
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another --json=<file>") from error
+
+
+def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
+    """The figures of one experiment: medians of ``repeats``, in one process, with nothing saved."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    accelerator = make_accelerator(config)
+    trainer = Trainer(config, accelerator)
+    device = trainer.device
+    matmul = _matmul_rate(device, repeats)
+    while trainer.replay.num_slices() == 0:
+        trainer.collect()
+    trainer.trained_epochs = max(1, config.actor_start_epoch)  # every epoch as in the middle of a run
+    learner = trainer.learner
+
+    def model_update() -> None:
+        learner.update_world_model(trainer.replay.sample(config.wm_batch_size))
+
+    def actor_update() -> Any:
+        return learner.update_actor(*trainer.start_states())[1]
+
+    rollout = actor_update()
+    collect = _median(trainer.collect, device, repeats)
+    update = _median(model_update, device, repeats)
+    flops = _flops(model_update)
+    updates = config.critic_passes * config.critic_batches
+    return {
+        "name": config.name,
+        "model_size": config.model_size,
+        "wm_loss": config.wm_loss,
+        "wm_batch_size": config.wm_batch_size,
+        "num_envs": config.num_envs,
+        "env": config.env.name,
+        "mixed_precision": config.mixed_precision,
+        "device": str(device),
+        "env_steps_per_s": config.horizon * config.num_envs / collect,
+        "world_model_ms": 1e3 * update,
+        "actor_ms": 1e3 * _median(actor_update, device, repeats),
+        "critic_ms": 1e3 * _median(lambda: learner.update_critic(rollout), device, repeats) / updates,
+        "epoch_s": _median(trainer.run_epoch, device, repeats),
+        "world_model_gflop": flops / 1e9,
+        "world_model_gflops_per_s": flops / update / 1e9,
+        "matmul_gflops_per_s": matmul / 1e9,
+        "peak_memory_mb": _peak_memory(device) / 1e6,
+    }
+
+
+def _median(work: Callable[[], Any], device: torch.device, repeats: int) -> float:
+    """Median seconds of ``work``, after one run that is not counted."""
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])
+
+
+def _matmul_rate(device: torch.device, repeats: int) -> float:
+    """FLOP/s of a square float32 matrix product, the faster of torch's and ours."""
+    x, weight = torch.randn(2, MATRIX, MATRIX, device=device)
+    with torch.no_grad():
+        ours = _median(lambda: linear(x, weight), device, repeats)
+        theirs = _median(lambda: x @ weight, device, repeats)
+    return 2 * MATRIX**3 / min(ours, theirs)
+
+
+def _flops(work: Callable[[], Any]) -> float:
+    """Floating-point operations of the matrix products in ``work``."""
+
+    def onednn(x: torch.Size, weight: torch.Size, *_: Any, **__: Any) -> int:
+        return 2 * x[0] * x[1] * weight[0]
+
+    with FlopCounterMode(display=False, custom_mapping={torch.ops.mkldnn._linear_pointwise: onednn}) as flops:
+        work()
+    return flops.get_total_flops()
+
+
+def _peak_memory(device: torch.device) -> float:
+    """Bytes: of the GPU's allocator, or the largest this process has been."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _width(spec: str) -> int:
+    return int(spec.split(",")[0].split(".")[0].rstrip("s"))
+
+
+def _cell(value: Any, spec: str) -> str:
+    return f"{value:{'>' + spec if spec.endswith('s') else spec}}"

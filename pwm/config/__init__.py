@@ -1,0 +1,1 @@
+"""What a run is told: the configuration's types, how it is composed, and the rules its values obey."""

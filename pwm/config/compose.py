@@ -1,0 +1,155 @@
+"""Composes a run's configuration from ``configs/`` and key=value overrides.
+
+The values live in ``configs/`` (Hydra), the types in :mod:`pwm.config.types`, the rules about
+which values go together in :mod:`pwm.config.validate`. Whatever a user can get wrong comes back as
+one line: a :class:`pwm.errors.UserError` that names the cause and the choices.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
+from yaml import YAMLError
+
+import pwm
+from pwm.config.types import EnvConfig, TrainConfig
+from pwm.config.validate import validate
+from pwm.errors import UserError, choose_from
+
+GROUPS = ("alg", "env", "size", "scale")
+TYPES = {field.name: str(field.type) for field in fields(TrainConfig)}
+ENV_TYPES = {f"env.{field.name}": str(field.type) for field in fields(EnvConfig)}
+KEYS = (*TYPES, *ENV_TYPES)
+ENV_OPTIONS = "env.options"
+
+
+def config_dir() -> Path:
+    """The folder of YAML files: inside an installed package, else beside the package in a checkout."""
+    package = Path(pwm.__file__).resolve().parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def choices(group: str) -> list[str]:
+    """The names a config group offers, sorted: ``choices("env") == ["ant", "cartpole", …]``."""
+    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+
+
+def compose(overrides: list[str], config_name: str = "config") -> TrainConfig:
+    """The resolved, typed and validated configuration of ``overrides``, for example
+    ``["alg=st_flow_v2", "size=5M", "env.options.inertia=dflex"]``.
+
+    Raises:
+        UserError: an unknown key, an unknown choice, a wrong type or an impossible combination.
+    """
+    parsed = [_parse(text) for text in overrides]
+    if not any(override.key_or_group == "alg" for override in parsed):
+        raise UserError(f"no experiment named: give alg=<name>; choose one of {', '.join(choices('alg'))}")
+    arguments = [_checked(override, text) for override, text in zip(parsed, overrides, strict=True)]
+    try:
+        with initialize_config_dir(config_dir=str(config_dir()), version_base="1.3"):
+            composed = hydra_compose(config_name=config_name, overrides=arguments)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"cannot compose {' '.join(overrides)}: {_one_line(error)}") from error
+    return _typed(composed)
+
+
+def to_yaml(config: TrainConfig) -> str:
+    """``config`` as YAML, keys in the order of :class:`TrainConfig`; :func:`from_yaml` reads it back."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def from_yaml(text: str) -> TrainConfig:
+    """The configuration that :func:`to_yaml` wrote.
+
+    Raises:
+        UserError: not YAML, a missing or unknown key, a wrong type or an impossible combination.
+    """
+    try:
+        loaded = OmegaConf.create(text)
+    except (YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"not a configuration: {_one_line(error)}") from error
+    return _typed(loaded)
+
+
+def _parse(text: str) -> Override:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UserError(f"expected key=value, got {text!r}")
+    if key == "run" and not value.startswith(("'", '"')):  # a path may hold any character
+        text = "run='{}'".format(value.replace("'", "\\'"))
+    try:
+        return OverridesParser.create().parse_override(text)
+    except (OverrideParseException, HydraException) as error:
+        raise UserError(f"cannot read {text!r}: {_one_line(error)}") from error
+
+
+def _checked(override: Override, text: str) -> str:
+    """The override in Hydra's form, once its key, its group choice and its shape are known to be right."""
+    key = override.key_or_group
+    if override.type != OverrideType.CHANGE or override.package is not None:
+        raise UserError(f"cannot apply {text!r}: only plain key=value is understood")
+    if override.is_sweep_override():
+        raise UserError(f"{text!r} names several values: start one run for each, or write [a,b] for a list")
+    if key in GROUPS:
+        value = override.value()
+        if value not in choices(key):
+            raise choose_from(key, getattr(value, "text", value), choices(key))
+    elif key == ENV_OPTIONS or key.startswith(f"{ENV_OPTIONS}."):
+        return f"++{override.input_line}"  # env.make checks the option's name
+    elif key not in KEYS:
+        raise _unknown_key(key)
+    return cast(str, override.input_line)
+
+
+def _unknown_key(key: str) -> UserError:
+    near = difflib.get_close_matches(key, KEYS + GROUPS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UserError(f"unknown key {key!r}; {hint}`pwm train alg=<name> --cfg job` lists every key")
+
+
+def _typed(loaded: Any) -> TrainConfig:
+    if not isinstance(loaded, DictConfig):
+        raise UserError("not a configuration: expected keys and values")
+    unknown = [str(key) for key in loaded if key not in TYPES]
+    if unknown:
+        raise _unknown_key(unknown[0])
+    for key, expected in TYPES.items():  # a number would pass for a truth value
+        if expected == "bool" and key in loaded and not isinstance(loaded[key], bool):
+            raise _wrong_type(key, loaded)
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded)
+        config = cast(TrainConfig, OmegaConf.to_object(merged))
+    except MissingMandatoryValue as error:
+        raise UserError(f"incomplete configuration: {_one_line(error)}") from error
+    except ValidationError as error:
+        raise _wrong_type(str(error.full_key), loaded) from error
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key or 'configuration'}: {_one_line(error)}") from error
+    validate(config, environments=choices("env"))
+    return config
+
+
+def _wrong_type(full_key: str, loaded: DictConfig) -> UserError:
+    key = re.split(r"[.\[]", full_key)[0]
+    expected = ENV_TYPES.get(full_key, TYPES[key])
+    return UserError(f"{full_key}={OmegaConf.select(loaded, full_key)}: expected {expected}")
+
+
+def _one_line(error: BaseException) -> str:
+    """The first line of a message, without the dump of configuration objects that may follow."""
+    while not str(error) and error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,247 @@
+"""One epoch of PWM, and everything it depends on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import Tensor
+
+from pwm.algorithms.normalizer import sum_over_processes
+from pwm.config.types import TrainConfig
+from pwm.data.replay import Replay
+from pwm.envs.base import Step
+from pwm.errors import UserError
+from pwm.learning.build import build_agent, build_env, resolve_device
+from pwm.learning.episodes import WINDOW, EpisodeStats
+from pwm.learning.learner import Learner
+from pwm.learning.meters import Progress
+from pwm.learning.timing import PhaseTimer
+from pwm.run.signals import Dropped
+
+
+def make_accelerator(config: TrainConfig) -> Accelerator:
+    """The process group and the precision that ``config`` asks for."""
+    device = resolve_device(config.device)
+    # The critics' last layer has one output, whose gradient's unit dimension has another stride.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=config.mixed_precision)
+
+
+class Trainer:
+    """Environments, replay, agent and learner of one process, and how an epoch uses them.
+
+    Attributes:
+        epoch: epochs done, warm-up included.
+        trained_epochs: epochs done in which something was learned.
+    """
+
+    def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
+        self.config, self.accelerator = config, accelerator
+        # accelerate numbers the CPUs of several processes (cpu:0), Warp knows only one.
+        device: torch.device = accelerator.device
+        self.device = torch.device("cpu") if device.type == "cpu" else device
+        self.processes, self.rank = accelerator.num_processes, accelerator.process_index
+        num_envs = config.num_envs // self.processes
+        torch.manual_seed(config.seed)
+        self.env = build_env(config, num_envs, self.device, seed=config.seed * self.processes + self.rank)
+        self.agent = build_agent(config, self.env)
+        self.learner = Learner(self.agent, config, accelerator)
+        torch.manual_seed(config.seed * self.processes + self.rank)  # equal networks, unlike samples
+        capacity = config.replay_capacity // self.processes
+        self.replay = Replay(
+            capacity, num_envs, self.env.obs_dim, self.env.act_dim, config.horizon, self.env.task
+        )
+        self.episodes = EpisodeStats(self.env.task, len(self.env.tasks), -(-WINDOW // self.processes))
+        self.progress, self.timer = Progress(self.device), PhaseTimer(self.device)
+        self.epoch = self.trained_epochs = 0
+        self.observation = self.env.reset()
+        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._visited = self.observation[None]
+        self._longest_episode = int(self.env.episode_length.max())
+        self._walks = bool(self.env.forward_velocity(self.observation).isfinite().any())
+
+    @property
+    def env_steps(self) -> int:
+        """Environment steps of all processes so far."""
+        return self.epoch * self.config.horizon * self.config.num_envs
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has all its epochs."""
+        return self.epoch >= self.config.max_epochs
+
+    def run_epoch(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Collect ``horizon`` steps and, once an episode has finished, learn.
+
+        Raises:
+            Dropped: ``stop()``, asked before every world-model update, said so. The trainer is then
+                between two epochs and of no more use.
+        """
+        config = self.config
+        self.learner.set_epoch(self.epoch)
+        learn = self.trained_epochs > 0 or self.can_learn()
+        act = learn and self.trained_epochs >= config.actor_start_epoch
+        if act and config.collection == "lockstep":
+            with self.timer.phase("actor"):
+                metrics, rollout = self.learner.update_actor(self.observation, self.env.task, self._step)
+            self._observe()
+            self._learn_behaviour(metrics, rollout)
+        else:
+            self.collect()
+            for _ in range(config.actor_updates if act else 0):
+                with self.timer.phase("actor"):
+                    metrics, rollout = self.learner.update_actor(*self.start_states())
+                self._learn_behaviour(metrics, rollout)
+        if learn:
+            with self.timer.phase("world_model"):
+                for _ in range(self._model_updates()):
+                    if stop():
+                        raise Dropped
+                    batch = self.replay.sample(config.wm_batch_size // self.processes)
+                    self.progress.add(self.learner.update_world_model(batch))
+        self.epoch += 1
+        self.trained_epochs += learn
+        self.progress.end_epoch(self.epoch)
+
+    def can_learn(self) -> bool:
+        """Whether every process has a finished episode and a slice to learn from. Waits for the device,
+        so it is asked only until learning starts."""
+        ready = self.episodes.count.sum().clamp(max=1) * min(1, self.replay.num_slices())
+        return int(sum_over_processes(ready)) == self.processes
+
+    def _model_updates(self) -> int:
+        if self.trained_epochs > 0:
+            return self.config.wm_updates
+        return self.config.wm_first_updates or self._longest_episode
+
+    def _learn_behaviour(self, metrics: Mapping[str, Tensor], rollout: Any) -> None:
+        self.progress.add(metrics)
+        with self.timer.phase("critic"):
+            for critic_metrics in self.learner.update_critic(rollout):
+                self.progress.add(critic_metrics)
+
+    def start_states(self) -> tuple[Tensor, Tensor]:
+        """Observations ``[B, obs_dim]`` and tasks ``[B]`` to imagine from, among those just met."""
+        size = (self.config.imagination_batch or self.config.num_envs) // self.processes
+        steps, envs = self._visited.shape[:2]
+        index = torch.randint(steps * envs, (size,), device=self.device)
+        return self._visited.flatten(0, 1)[index], self.env.task[index % envs]
+
+    def collect(self) -> None:
+        """Act closed loop for ``horizon`` steps."""
+        with self.timer.phase("collect"):
+            for _ in range(self.config.horizon):
+                self._step(self.agent.act(self.observation, self.env.task))
+            self._observe()
+
+    @torch.no_grad()
+    def _step(self, action: Tensor) -> Step:
+        """Step the environments and remember what happened."""
+        before = self.observation
+        step = self.env.step(action)
+        self.replay.add(before, action, step)
+        self.episodes.add(step)
+        self._seen.append((before, step.reward))
+        self.progress.watch("observation", step.final_observation, self.epoch + 1)
+        self.progress.watch("reward", step.reward, self.epoch + 1)
+        if self._walks:
+            self.progress.add({"forward_velocity": self.env.forward_velocity(before).nanmean()})
+        self.observation = step.observation
+        return step
+
+    def _observe(self) -> None:
+        """Take this epoch's steps into the statistics, and remember what was acted on."""
+        self._visited, reward = (torch.stack(parts) for parts in zip(*self._seen, strict=True))
+        self._seen.clear()
+        self.agent.observe(self._visited, reward, self.env.task.expand_as(reward))
+
+    def returns(self) -> dict[str, float]:
+        """``R`` and ``episode_length``: means over the last finished training episodes, nan before the
+        first. With several tasks, the mean over the tasks, and each one's return as ``R_<task>``."""
+        table = sum_over_processes(self.episodes.sums())
+        means = (table[:, :2] / table[:, 2:]).tolist()
+        tasks = self.env.tasks
+        result = {
+            "R": sum(row[0] for row in means) / len(tasks),
+            "episode_length": sum(row[1] for row in means) / len(tasks),
+        }
+        if len(tasks) > 1:
+            result |= {f"R_{task}": row[0] for task, row in zip(tasks, means, strict=True)}
+        return result
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Everything measured since the last reading; all processes must call it together.
+
+        Raises:
+            NotFinite: an observation, a reward, a loss or a gradient was not finite.
+        """
+        metrics = self.progress.read()
+        seconds = {f"seconds_{name}": value for name, value in self.timer.read().items()}
+        return {
+            "epoch": self.epoch,
+            "max_epochs": self.config.max_epochs,
+            **self.returns(),
+            "forward_velocity": metrics.pop("forward_velocity", float("nan")),
+            "env_steps": self.env_steps,
+            "trained_epochs": self.trained_epochs,
+            "horizon": float(self.config.horizon),
+            **metrics,
+            **seconds,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next epochs depend on; all processes must call it together.
+
+        Raises:
+            NotFinite: something was not finite since the last reading, so this is nothing to keep.
+        """
+        self.progress.check()
+        process = {
+            "progress": self.progress.state_dict(),
+            "observation": self.observation,
+            "episodes": self.episodes.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        if self.device.type == "cuda":
+            process["random_cuda"] = torch.cuda.get_rng_state(self.device)
+        return {
+            "epoch": self.epoch,
+            "trained_epochs": self.trained_epochs,
+            "agent": self.agent.state_dict(),
+            "learner": self.learner.state_dict(),
+            "process": self._gather(process),
+            "env": self._gather(self.env.state_dict()),
+            "replay": self._gather(self.replay.state_dict()),
+        }
+
+    def _gather(self, state: dict[str, Any]) -> list[dict[str, Any]]:
+        return gather_object([state]) if self.processes > 1 else [state]
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned.
+
+        Raises:
+            UserError: the checkpoint is of another number of processes.
+        """
+        if len(state["process"]) != self.processes:
+            raise UserError(
+                f"the checkpoint is of {len(state['process'])} processes, this run has {self.processes}; "
+                f"use num_processes={len(state['process'])}"
+            )
+        process = state["process"][self.rank]
+        self.epoch, self.trained_epochs = int(state["epoch"]), int(state["trained_epochs"])
+        self.agent.load_state_dict(state["agent"])
+        self.learner.load_state_dict(state["learner"])
+        self.replay.load_state_dict(state["replay"][self.rank])
+        self.env.load_state_dict(state["env"][self.rank])
+        self.progress.load_state_dict(process["progress"])
+        self.episodes.load_state_dict(process["episodes"])
+        self.observation = process["observation"].to(self.device)
+        torch.set_rng_state(process["random"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(process["random_cuda"], self.device)

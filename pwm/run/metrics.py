@@ -1,0 +1,181 @@
+"""What a run reports: ``metrics.jsonl`` (the source of truth), ``train.log`` and the terminal."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from io import FileIO
+from pathlib import Path
+from typing import Any, TextIO
+
+from pwm.errors import UserError
+from pwm.run.folder import RunFolder
+
+FIELDS = (
+    ("R", "R", ".2f"),
+    ("T", "episode_length", ".1f"),
+    ("H", "horizon", ".1f"),
+    ("S", "env_steps", ".0f"),
+    ("FPS", "fps", ".0f"),
+    ("pi_loss", "pi_loss", ".2f"),
+    ("v_loss", "v_loss", ".2f"),
+    ("wm_loss", "wm_loss", ".2f"),
+    ("rew_loss", "rew_loss", ".2f"),
+    ("dyn_loss", "dyn_loss", ".2f"),
+)
+"""Label in the log line, key in the row, format."""
+
+BAR = 16
+
+
+def format_line(row: Mapping[str, Any]) -> str:
+    """The training-log line of ``row``; what the row lacks is ``nan``.
+
+    >>> format_line({"epoch": 3, "max_epochs": 9, "R": -1.5})[:20]
+    '[3/9]  R:-1.50  T:na'
+    """
+    values = ((label, row.get(key), spec) for label, key, spec in FIELDS)
+    shown = (f"{label}:{math.nan if value is None else value:{spec}}" for label, value, spec in values)
+    return "  ".join([f"[{row['epoch']}/{row['max_epochs']}]", *shown])
+
+
+class MetricsWriter:
+    """Appends rows to a run's metrics, flushed to disk one by one, and shows them.
+
+    Starting to write drops the rows after ``epoch``, the one the run resumes from (0: a new run), and
+    a last line half written when a process was killed: no epoch is missing and none is there twice.
+
+    On a terminal the rows become a progress bar, elsewhere the lines of the log.
+    """
+
+    def __init__(self, folder: RunFolder, epoch: int, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._bar = ProgressBar(self._stream, epoch) if self._stream.isatty() else None
+        _drop_after(folder.metrics, epoch)
+        try:
+            # Unbuffered: what a full disk refused must not be tried again by close.
+            self._metrics = open(folder.metrics, "ab", buffering=0)  # noqa: SIM115 (held until close)
+            self._log = open(folder.log, "ab", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise _refused(folder.path, error) from error
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Append ``row`` (plain numbers, strings and dicts of them; nan and infinities become null). It
+        has ``epoch``, ``max_epochs`` and whatever :data:`FIELDS` name.
+
+        Raises:
+            UserError: the disk refuses.
+        """
+        line = format_line(row)
+        self._append(self._metrics, json.dumps(_jsonable(row), allow_nan=False))
+        self._append(self._log, line)
+        if self._bar is not None:
+            self._bar.update(row)
+        else:
+            print(line, file=self._stream, flush=True)
+
+    def message(self, text: str) -> None:
+        """Show one line about the run, and keep it in the log."""
+        self._append(self._log, text)
+        if self._bar is not None:
+            self._bar.clear()
+        print(text, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """End the bar and the files."""
+        if self._bar is not None:
+            self._bar.end()
+        self._metrics.close()
+        self._log.close()
+
+    def __enter__(self) -> MetricsWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @staticmethod
+    def _append(file: FileIO, line: str) -> None:
+        data = f"{line}\n".encode()
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise _refused(Path(str(file.name)), error) from error
+
+
+class ProgressBar:
+    """One line of a terminal, drawn again and again: ``[####    ] 12/40  R:1.2  T:3.4  2.10 epochs/s …``."""
+
+    def __init__(self, stream: TextIO, epoch: int) -> None:
+        self._stream = stream
+        self._first, self._started = epoch, time.monotonic()
+
+    def update(self, row: Mapping[str, Any]) -> None:
+        """Show the epoch that ``row`` reports."""
+        epoch, total = row["epoch"], row["max_epochs"]
+        rate = (epoch - self._first) / max(time.monotonic() - self._started, 1e-9)
+        left = f"{int((total - epoch) / rate)}" if rate > 0 else "?"
+        done = "#" * (BAR * epoch // total)
+        values = "  ".join(format_line(row).split("  ")[1:3])
+        self.clear()
+        line = f"[{done:<{BAR}}] {epoch}/{total}  {values}  {rate:.2f} epochs/s  {left} s left"
+        self._stream.write(line[: shutil.get_terminal_size().columns - 1])
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Make room for a line of text."""
+        self._stream.write("\r\x1b[K")
+
+    def end(self) -> None:
+        """Leave the bar where it is and begin a new line."""
+        self._stream.write("\n")
+        self._stream.flush()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a ``metrics.jsonl``, without a line half written; empty where there is no file."""
+    if not path.exists():
+        return []
+    rows = (_parse(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return [row for row in rows if row is not None]
+
+
+def _drop_after(path: Path, epoch: int) -> None:
+    if not path.exists():
+        return
+    kept = [row for row in read_metrics(path) if row["epoch"] <= epoch]
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        temporary.write_text("".join(f"{json.dumps(row)}\n" for row in kept), encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("epoch"), int) else None
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _refused(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot write {path}: {error.strerror or error}; the last checkpoint is kept; "
+        "make room and run the same command again"
+    )

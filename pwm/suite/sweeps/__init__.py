@@ -1,0 +1,1 @@
+"""Sweeps of runs, and their copies at Weights & Biases."""

@@ -1,0 +1,190 @@
+"""A run as its user sees it: start, stop, resume, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pwm.cli import main
+from pwm.run.checkpoint import Checkpoints
+from pwm.run.signals import STOPPED
+
+TINY = (
+    *("train", "alg=mt_flow_v1", "size=tiny", "wm_loss=mixture", "num_envs=8", "wm_batch_size=16"),
+    *("wm_updates=2", "wm_first_updates=4", "critic_passes=1", "horizon=4", "replay_capacity=4000"),
+    *("env.options.episode_length=6", "eval_episodes=2", "eval_every=4", "checkpoint_every=2"),
+)
+WORKER = "import sys; from pwm.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+    """Training in a process of its own."""
+    command = [sys.executable, "-u", "-c", WORKER, *TINY, f"run={folder}", *overrides]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Read what it prints until ``text`` comes."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} was never printed")
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """The metrics but for the times."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    timing = ("seconds", "fps")
+    return [{k: v for k, v in json.loads(x).items() if not k.startswith(timing)} for x in lines]
+
+
+def agent(folder: Path) -> dict[str, torch.Tensor]:
+    loaded = Checkpoints(folder / "checkpoints").load_latest()
+    assert loaded is not None
+    state: dict[str, torch.Tensor] = loaded[0]["agent"]
+    return state
+
+
+def assert_same(a: Path, b: Path) -> None:
+    assert rows(a) == rows(b)
+    first, second = agent(a), agent(b)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of eight epochs that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("train") / "whole"
+    process = start(folder, "max_epochs=8")
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return folder
+
+
+def test_a_run_reports_every_epoch_and_evaluates_where_asked(whole: Path) -> None:
+    reported = rows(whole)
+    assert [row["epoch"] for row in reported] == list(range(1, 9))
+    assert [row["epoch"] for row in reported if "eval_R" in row] == [4, 8]
+    last = json.loads((whole / "metrics.jsonl").read_text().splitlines()[-1])
+    wanted = {"R", "episode_length", "forward_velocity", "eval_forward_velocity", "env_steps", "wm_loss"}
+    phases = {"collect", "actor", "critic", "world_model", "evaluate"}
+    assert wanted | {f"seconds_{phase}" for phase in phases} | {"seconds", "fps"} <= set(last)
+    assert {path.name for path in (whole / "checkpoints").glob("epoch-*")} == {"epoch-6.pt", "epoch-8.pt"}
+
+
+def test_a_finished_run_says_so_and_does_nothing(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = rows(whole)
+    assert main([*TINY, f"run={whole}", "max_epochs=8"]) == 0
+    assert "finished" in capsys.readouterr().out
+    assert rows(whole) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2, signal.SIGINT])
+def test_stopped_by_a_signal_and_started_again_it_is_as_if_never_stopped(
+    whole: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "run"
+    process = start(folder, "max_epochs=8")
+    wait_for(process, "[3/8]")
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == STOPPED, output
+    assert "the same command resumes" in output
+    process = start(folder, "max_epochs=8")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0 and "resuming" in output, output
+    assert_same(whole, folder)
+
+
+def test_killed_without_warning_it_loses_at_most_one_checkpoint_interval(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = start(folder, "max_epochs=8")
+    wait_for(process, "[5/8]")
+    process.kill()
+    process.wait()
+    with open(folder / "metrics.jsonl", "a") as file:
+        file.write('{"epoch": 6, "R"')  # half a line
+    process = start(folder, "max_epochs=8")
+    output, _ = process.communicate(timeout=120)
+    assert "after epoch 4" in output or "after epoch 6" in output, output
+    assert_same(whole, folder)
+
+
+def test_eval_reads_the_checkpoint_and_reports_each_task(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", f"run={whole}", "--episodes", "3"]) == 0
+    first = capsys.readouterr().out
+    assert "epoch 8" in first and "ant" in first
+    assert main(["eval", f"run={whole}", "--episodes", "3"]) == 0
+    assert capsys.readouterr().out == first
+    assert main(["eval", f"run={whole}", "--best", "--episodes", "3"]) == 0
+
+
+@pytest.mark.parametrize("run", ["nowhere", "empty"])
+def test_eval_of_what_is_no_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str], run: str) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["eval", f"run={tmp_path / run}"]) == 2
+    error = capsys.readouterr().err
+    assert "is not a run folder" in error and error.count("\n") == 1
+
+
+def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    newest = folder / "checkpoints" / "epoch-8.pt"
+    newest.write_bytes(newest.read_bytes()[:5000])
+    process = start(folder, "max_epochs=8")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "checkpoint of epoch 8 passed over" in output and "resuming" in output
+    assert_same(whole, folder)
+
+
+def test_another_experiments_folder_is_refused(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TINY, f"run={whole}", "max_epochs=8", "wm_lr=0.1"]) == 2
+    error = capsys.readouterr().err
+    assert "another experiment" in error and "wm_lr" in error and error.count("\n") == 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    # Learning rates that throw the weights beyond what float32 holds.
+    process = start(folder, "max_epochs=400", "wm_lr=1e30", "final_lr=1e30", "checkpoint_every=1")
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 2, output
+    last = output.strip().splitlines()[-1]
+    assert last.startswith("pwm: error: not finite") or "is not finite" in last
+    kept = Checkpoints(folder / "checkpoints")
+    loaded = kept.load_latest()
+    assert loaded is not None and f"checkpoint of epoch {loaded[1]} is kept" in last
+    assert all(value.isfinite().all() for value in loaded[0]["agent"].values())
+
+
+def test_stopping_does_not_wait_for_a_long_epoch(tmp_path: Path) -> None:
+    """The first trained epoch may take hours: it is dropped, and its start is on disk."""
+    folder = tmp_path / "run"
+    process = start(folder, "max_epochs=8", "wm_first_updates=1000000")
+    deadline = time.monotonic() + 120
+    while not list((folder / "checkpoints").glob("epoch-2.pt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGUSR2)
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == STOPPED, output
+    assert Checkpoints(folder / "checkpoints").epochs() == [2]

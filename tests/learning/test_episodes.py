@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import torch
+
+from pwm.learning.episodes import EpisodeStats
+from tests.fakes import CountingEnv
+
+
+def played(lengths: list[int], steps: int, task: list[int] | None = None, window: int = 100) -> EpisodeStats:
+    env = CountingEnv(lengths)
+    tasks = torch.tensor(task or [0] * len(lengths))
+    stats = EpisodeStats(tasks, int(tasks.max()) + 1, window)
+    for _ in range(steps):
+        stats.add(env.step(torch.zeros(len(lengths), 2)))
+    return stats
+
+
+def test_before_the_first_finished_episode_there_is_nothing() -> None:
+    assert played([5, 6], 4).sums()[0].tolist() == [0, 0, 0]
+
+
+def test_returns_and_lengths_are_means_over_finished_episodes_only() -> None:
+    total, length, count = played([2, 5], 9).sums()[0].tolist()
+    assert count == 4 + 1
+    assert total == 4 * (1 + 2) + (1 + 2 + 3 + 4 + 5)
+    assert length == 4 * 2 + 5
+
+
+def test_only_the_last_episodes_count() -> None:
+    stats = played([3, 1000], 3 * 30, window=10)
+    total, length, count = stats.sums()[0].tolist()
+    assert (total, length, count) == (60, 30, 10)
+
+
+def test_more_endings_at_once_than_the_window_holds() -> None:
+    total, length, count = played([4] * 250, 4).sums()[0].tolist()
+    assert (total, length, count) == (1000, 400, 100)
+
+
+def test_tasks_are_kept_apart() -> None:
+    rows = played([2, 3, 3], 6, task=[1, 0, 0]).sums()
+    assert rows[0].tolist() == [4 * 6, 4 * 3, 4] and rows[1].tolist() == [3 * 3, 3 * 2, 3]
