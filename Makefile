@@ -39,8 +39,8 @@ demo: $(STAMP) ## train all eight experiments at demo scale, then print their pe
 test: $(STAMP) ## run every test
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 8 $(ARGS)
 
-lint: $(STAMP) ## ruff and mypy
-	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
+lint: $(STAMP) ## ruff, mypy, and which room may import which
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy && $(VENV)/bin/lint-imports --no-cache --no-logo
 
 bench: $(STAMP) ## measure simulation, updates and whole epochs (ARGS='alg=st_flow_v2 size=5M')
 	@$(RUN) -m pwm bench $(ARGS)

@@ -5,14 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pwm
-from pwm.arguments import Parser
 from pwm.errors import UserError, choose_from
-
-if TYPE_CHECKING:
-    from pwm.config.types import TrainConfig
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -27,7 +23,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "train": Command("pwm.cli", "train", "train one experiment: pwm train alg=<name> [key=value …]"),
+    "train": Command("pwm.commands.train", "run", "train one experiment: pwm train alg=<name> [key=value …]"),
     "eval": Command("pwm.commands.eval", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
     "bench": Command("pwm.commands.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
     "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
@@ -47,7 +43,7 @@ SUITE = {
     "cancel": Command("pwm.suite.slurm.submit", "cancel", "cancel jobs, named as for submit"),
     "sweep": Command("pwm.suite.sweeps.sweep", "run", "submit a sweep: pwm suite sweep multi_task"),
     "draw": Command("pwm.suite.sweeps.cell", "draw", "in a sweep's job: say which run is the job's"),
-    "cell": Command("pwm.suite.sweeps.cell", "train", "in a sweep's job: train the job's cell"),
+    "cell": Command("pwm.suite.sweeps.cell", "run", "in a sweep's job: train the job's cell"),
     "sync": Command("pwm.suite.sweeps.sync", "run", "copy to W&B what offline runs left"),
 }
 
@@ -102,37 +98,6 @@ def _help() -> str:
             "`pwm <command> --help` says more; `pwm --version` prints the version.",
         ]
     )
-
-
-def train(argv: list[str]) -> int:
-    """``pwm train``: compose, then train, in as many processes as the configuration says."""
-    from pwm.config.compose import choices, compose, to_yaml
-    from pwm.suite.sweeps import cell
-
-    parser = Parser(
-        prog="pwm train",
-        description="Train one experiment. The same command with the same run folder resumes it.",
-        epilog=f"alg: {', '.join(choices('alg'))}. env: {', '.join(choices('env'))}. "
-        f"size: {', '.join(choices('size'))}. scale: {', '.join(choices('scale'))}.",
-    )
-    parser.add_argument("--cfg", choices=["job"], help="print the resolved configuration and stop")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="alg=<name> is required")
-    arguments = parser.parse_intermixed_args(argv)
-    if cell.NOTE in os.environ:
-        return cell.note(arguments.overrides)
-    config = compose(arguments.overrides)
-    if arguments.cfg:
-        print(to_yaml(config), end="")
-        return 0
-    from pwm.commands import launch
-
-    return launch.train(config, arguments.overrides, _train_here)
-
-
-def _train_here(config: TrainConfig) -> int:
-    from pwm.commands.loop import train
-
-    return train(config)
 
 
 def suite(argv: list[str]) -> int:

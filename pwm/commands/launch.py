@@ -62,9 +62,17 @@ class Nodes(NamedTuple):
         return cls(number, int(os.environ["SLURM_NODEID"]), address, int(os.environ["MASTER_PORT"]))
 
 
-def train(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig], int]) -> int:
-    """Train ``config``, composed of ``overrides``, with ``run`` in as many processes as it says; returns
-    the exit code. In a process that ``accelerate launch`` started, train as that process.
+def train_here(config: TrainConfig) -> int:
+    """Train ``config`` as this process."""
+    # Here, so that a mistake in the configuration is told without waiting for torch.
+    from pwm.commands.loop import train
+
+    return train(config)
+
+
+def launch(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig], int] = train_here) -> int:
+    """``run`` ``config``, composed of ``overrides``, in as many processes as it says; returns the exit code.
+    In a process that ``accelerate launch`` started, as that process.
 
     Raises:
         UserError: what ``run`` raised, in whichever process, or a process died.

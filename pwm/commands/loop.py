@@ -23,7 +23,7 @@ LONG_EPOCH = 10.0
 """Seconds: an epoch that takes longer may be dropped when a stop is asked for."""
 
 
-class Run:
+class TrainingRun:
     """One training run in its folder. Every process has one; only the main one writes."""
 
     def __init__(self, config: TrainConfig) -> None:
@@ -44,7 +44,7 @@ class Run:
         self._reported = self._saved = 0
         self._epoch_seconds = 0.0
 
-    def train(self) -> int:
+    def to_the_end(self) -> int:
         """Train to the last epoch, or until asked to stop; returns the exit code."""
         resumed = self.checkpoints.load_latest()
         if resumed is not None:
@@ -109,7 +109,7 @@ class Run:
             row = trainer.read_metrics() | (evaluation or {}) | self._clock.read(trainer.env_steps)
             if writer is not None:
                 writer.write(row)
-                self._tracker.log()
+                self._tracker.check()
         self._reported = trainer.epoch
         return True
 
@@ -172,4 +172,4 @@ def train(config: TrainConfig) -> int:
     Raises:
         UserError: whatever the user can mend, in one line.
     """
-    return Run(config).train()
+    return TrainingRun(config).to_the_end()

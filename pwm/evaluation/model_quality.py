@@ -9,8 +9,6 @@ regression, fitted on other environments than it is tested on) and the reward ar
 from __future__ import annotations
 
 import json
-import math
-import os
 from typing import Any, NamedTuple
 
 import torch
@@ -20,9 +18,9 @@ from pwm.algorithms.agent import Agent
 from pwm.envs.base import VectorEnv
 from pwm.evaluation.gradient_quality import Slopes, agreement
 from pwm.models.dynamics import FlowDynamics
-from pwm.run.folder import RunFolder
+from pwm.run.folder import RunFolder, replace_text
+from pwm.run.metrics import jsonable
 
-FILE = "world_model.json"
 HORIZON = 16
 SUBSTEPS = (1, 2, 4, 8, 16)
 NO_SUBSTEPS = "none"
@@ -98,18 +96,9 @@ def save(folder: RunFolder, epoch: int, own: int | None, errors: dict[str, dict[
         "epoch": epoch,
         "horizon": HORIZON,
         "substeps": NO_SUBSTEPS if own is None else own,
-        "errors": {
-            label: {kind: [_or_none(value) for value in curve] for kind, curve in kinds.items()}
-            for label, kinds in errors.items()
-        },
+        "errors": jsonable(errors),
     }
-    temporary = folder.path / f"{FILE}.tmp"
-    temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(temporary, folder.path / FILE)
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    replace_text(folder.world_model, json.dumps(content, indent=1))
 
 
 def _errors(agent: Agent, data: Slices, weights: Tensor, gamma: float) -> dict[str, list[float]]:

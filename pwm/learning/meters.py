@@ -15,7 +15,7 @@ class NotFinite(UserError):
     """Training produced a number that is not finite."""
 
 
-class Progress:
+class Meters:
     """Means of scalar metrics, and the first epoch in which something was not finite.
 
     Nothing here waits for the device but :meth:`read`.

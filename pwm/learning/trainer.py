@@ -19,7 +19,7 @@ from pwm.errors import UserError
 from pwm.learning.build import build_agent, build_env, resolve_device
 from pwm.learning.episodes import WINDOW, EpisodeStats
 from pwm.learning.learner import Learner
-from pwm.learning.meters import Progress
+from pwm.learning.meters import Meters
 from pwm.learning.timing import PhaseTimer
 from pwm.run.signals import Dropped
 
@@ -57,7 +57,7 @@ class Trainer:
             capacity, num_envs, self.env.obs_dim, self.env.act_dim, config.horizon, self.env.task
         )
         self.episodes = EpisodeStats(self.env.task, len(self.env.tasks), -(-WINDOW // self.processes))
-        self.progress, self.timer = Progress(self.device), PhaseTimer(self.device)
+        self.meters, self.timer = Meters(self.device), PhaseTimer(self.device)
         self.epoch = self.trained_epochs = 0
         self.observation = self.env.reset()
         self._seen: list[tuple[Tensor, Tensor]] = []
@@ -103,10 +103,10 @@ class Trainer:
                     if stop():
                         raise Dropped
                     batch = self.replay.sample(config.wm_batch_size // self.processes)
-                    self.progress.add(self.learner.update_world_model(batch))
+                    self.meters.add(self.learner.update_world_model(batch))
         self.epoch += 1
         self.trained_epochs += learn
-        self.progress.end_epoch(self.epoch)
+        self.meters.end_epoch(self.epoch)
 
     def can_learn(self) -> bool:
         """Whether every process has a finished episode and a slice to learn from. Waits for the device,
@@ -120,10 +120,10 @@ class Trainer:
         return self.config.wm_first_updates or self._longest_episode
 
     def _learn_behaviour(self, metrics: Mapping[str, Tensor], rollout: Any) -> None:
-        self.progress.add(metrics)
+        self.meters.add(metrics)
         with self.timer.phase("critic"):
             for critic_metrics in self.learner.update_critic(rollout):
-                self.progress.add(critic_metrics)
+                self.meters.add(critic_metrics)
 
     def start_states(self) -> tuple[Tensor, Tensor]:
         """Observations ``[B, obs_dim]`` and tasks ``[B]`` to imagine from, among those just met."""
@@ -147,10 +147,10 @@ class Trainer:
         self.replay.add(before, action, step)
         self.episodes.add(step)
         self._seen.append((before, step.reward))
-        self.progress.watch("observation", step.final_observation, self.epoch + 1)
-        self.progress.watch("reward", step.reward, self.epoch + 1)
+        self.meters.watch("observation", step.final_observation, self.epoch + 1)
+        self.meters.watch("reward", step.reward, self.epoch + 1)
         if self._walks:
-            self.progress.add({"forward_velocity": self.env.forward_velocity(before).nanmean()})
+            self.meters.add({"forward_velocity": self.env.forward_velocity(before).nanmean()})
         self.observation = step.observation
         return step
 
@@ -180,7 +180,7 @@ class Trainer:
         Raises:
             NotFinite: an observation, a reward, a loss or a gradient was not finite.
         """
-        metrics = self.progress.read()
+        metrics = self.meters.read()
         seconds = {f"seconds_{name}": value for name, value in self.timer.read().items()}
         return {
             "epoch": self.epoch,
@@ -200,9 +200,9 @@ class Trainer:
         Raises:
             NotFinite: something was not finite since the last reading, so this is nothing to keep.
         """
-        self.progress.check()
+        self.meters.check()
         process = {
-            "progress": self.progress.state_dict(),
+            "meters": self.meters.state_dict(),
             "observation": self.observation,
             "episodes": self.episodes.state_dict(),
             "random": torch.get_rng_state(),
@@ -239,7 +239,7 @@ class Trainer:
         self.learner.load_state_dict(state["learner"])
         self.replay.load_state_dict(state["replay"][self.rank])
         self.env.load_state_dict(state["env"][self.rank])
-        self.progress.load_state_dict(process["progress"])
+        self.meters.load_state_dict(process["meters"])
         self.episodes.load_state_dict(process["episodes"])
         self.observation = process["observation"].to(self.device)
         torch.set_rng_state(process["random"])

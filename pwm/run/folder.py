@@ -31,8 +31,12 @@ class RunFolder:
     train.log        what training printed
     checkpoints/     see pwm.run.checkpoint
     videos/          what pwm eval --video drew
+    world_model.json what pwm eval --world-model measured
     lock             held by the process that trains
-    wandb*           see pwm.run.tracking; absent unless the run is tracked
+    jobs             the Slurm jobs of the run, one line for each submission and start
+    stop             its appearance asks the trainers of a job on several nodes to stop
+    wandb.json       which run at W&B is its copy, and how far that is; absent unless it is tracked
+    wandb.log        what the copying printed
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -43,7 +47,12 @@ class RunFolder:
         self.log = self.path / "train.log"
         self.checkpoints = self.path / "checkpoints"
         self.videos = self.path / "videos"
-        self._lock_file = self.path / "lock"
+        self.world_model = self.path / "world_model.json"
+        self.lock = self.path / "lock"
+        self.jobs = self.path / "jobs"
+        self.stop = self.path / "stop"
+        self.wandb_json = self.path / "wandb.json"
+        self.wandb_log = self.path / "wandb.log"
         self._lock: IO[str] | None = None
 
     def open(self, config: TrainConfig) -> None:
@@ -60,7 +69,7 @@ class RunFolder:
                 self._check_unused()
             else:
                 self._check_same(config)
-            self._write(self.config_yaml, to_yaml(config))
+            replace_text(self.config_yaml, to_yaml(config))
             self._record_start(config)
         except OSError as error:
             self.close()
@@ -93,7 +102,7 @@ class RunFolder:
 
     def _acquire(self) -> None:
         """The lock belongs to the open file, so it ends with the process however that ends."""
-        self._lock = open(self._lock_file, "a+", encoding="utf-8")  # noqa: SIM115 (held until close)
+        self._lock = open(self.lock, "a+", encoding="utf-8")  # noqa: SIM115 (held until close)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -127,12 +136,14 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError):
             starts = []
         content = {"config_hash": config_hash(config), "starts": [*starts, describe()]}
-        self._write(self.run_json, json.dumps(content, indent=1) + "\n")
+        replace_text(self.run_json, json.dumps(content, indent=1) + "\n")
 
-    def _write(self, path: Path, text: str) -> None:
-        temporary = path.with_name(f"{path.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+
+def replace_text(path: Path, text: str) -> None:
+    """Make ``text`` the content of ``path``, whole or not at all."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def config_hash(config: TrainConfig) -> str:

@@ -41,7 +41,7 @@ def format_line(row: Mapping[str, Any]) -> str:
     '[3/9]  R:-1.50  T:na'
     """
     values = ((label, row.get(key), spec) for label, key, spec in FIELDS)
-    shown = (f"{label}:{math.nan if value is None else value:{spec}}" for label, value, spec in values)
+    shown = (f"{label}:{number(value):{spec}}" for label, value, spec in values)
     return "  ".join([f"[{row['epoch']}/{row['max_epochs']}]", *shown])
 
 
@@ -73,7 +73,7 @@ class MetricsWriter:
             UserError: the disk refuses.
         """
         line = format_line(row)
-        self._append(self._metrics, json.dumps(_jsonable(row), allow_nan=False))
+        self._append(self._metrics, json.dumps(jsonable(row), allow_nan=False))
         self._append(self._log, line)
         if self._bar is not None:
             self._bar.update(row)
@@ -140,11 +140,25 @@ class ProgressBar:
         self._stream.flush()
 
 
+def parse_row(line: str | bytes) -> dict[str, Any] | None:
+    """The row that a line of a ``metrics.jsonl`` holds; None where it is not a whole one."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("epoch"), int) else None
+
+
+def number(value: Any) -> float:
+    """A value of a row as a float: nan for null, and for whatever else is no number."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The rows of a ``metrics.jsonl``, without a line half written; empty where there is no file."""
     if not path.exists():
         return []
-    rows = (_parse(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    rows = (parse_row(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
     return [row for row in rows if row is not None]
 
 
@@ -160,17 +174,12 @@ def _drop_after(path: Path, epoch: int) -> None:
         raise _refused(path, error) from error
 
 
-def _parse(line: str) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and isinstance(row.get("epoch"), int) else None
-
-
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
+    """``value`` (numbers, strings, mappings and lists) as JSON has it, null for nan."""
     if isinstance(value, Mapping):
-        return {key: _jsonable(item) for key, item in value.items()}
+        return {key: jsonable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [jsonable(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -19,14 +19,13 @@ from pwm.run.folder import RunFolder
 
 CLOSE_SECONDS = 15.0
 """How long the end of a run waits for the last rows to arrive."""
-LOG = "wandb.log"
 
 
 class Tracker(Protocol):
     """Follows the rows of one run."""
 
-    def log(self) -> None:
-        """A row was written."""
+    def check(self) -> None:
+        """A row was written: see whether it is still being followed."""
 
     def close(self) -> None:
         """No row will be written any more."""
@@ -35,7 +34,7 @@ class Tracker(Protocol):
 class NoTracker:
     """Does nothing."""
 
-    def log(self) -> None:
+    def check(self) -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -50,7 +49,7 @@ class WandbTracker:
         self._process: subprocess.Popen[bytes] | None = None
         command = [*PYTHON, "-m", "pwm.run.wandb_copy", str(folder.path), mode]
         try:
-            with (folder.path / LOG).open("wb") as log:
+            with folder.wandb_log.open("wb") as log:
                 # A session of its own: Ctrl-C is for the trainer, which then closes it.
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
@@ -58,10 +57,10 @@ class WandbTracker:
         except OSError as error:
             self._warn(str(error.strerror or error))
 
-    def log(self) -> None:
+    def check(self) -> None:
         """Look whether the copying still goes on; never waits."""
         if self._process is not None and self._process.poll() is not None:
-            self._warn(_last_line(self._folder.path / LOG))
+            self._warn(_last_line(self._folder.wandb_log))
 
     def close(self) -> None:
         """Let the last rows arrive, for at most :data:`CLOSE_SECONDS`."""
@@ -73,7 +72,7 @@ class WandbTracker:
             process.stdin.close()
         try:
             if process.wait(CLOSE_SECONDS) != 0:
-                self._warn(_last_line(self._folder.path / LOG))
+                self._warn(_last_line(self._folder.wandb_log))
         except subprocess.TimeoutExpired:
             self._warn(f"no answer within {CLOSE_SECONDS:.0f} s")
         with contextlib.suppress(OSError):

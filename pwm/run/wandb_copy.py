@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from pwm.config.types import TrainConfig
-from pwm.run.folder import RunFolder
+from pwm.run.folder import RunFolder, replace_text
+from pwm.run.metrics import parse_row
 
 PROJECT = "pwm"
-STATE = "wandb.json"
 POLL = 1.0  # seconds
 INIT_TIMEOUT = 60.0  # seconds
 FINISH_TIMEOUT = 300.0  # seconds
@@ -33,7 +33,7 @@ class State:
     that is known to have arrived (0: none)."""
 
     def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.path / STATE
+        self._path = folder.wandb_json
         try:
             loaded = json.loads(self._path.read_text(encoding="utf-8"))
             self.id, self.copied, self.online = (
@@ -57,10 +57,8 @@ class State:
 
     def save(self) -> None:
         """Keep it in the run folder."""
-        temporary = self._path.with_name(f"{STATE}.tmp")
         content = {"id": self.id, "copied": self.copied, "online": self.online}
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(temporary, self._path)
+        replace_text(self._path, json.dumps(content))
 
 
 def arguments(config: TrainConfig, folder: RunFolder) -> dict[str, Any]:
@@ -141,11 +139,8 @@ class Rows:
                 if not line.endswith(b"\n"):
                     break
                 self._offset += len(line)
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(row, dict) and isinstance(row.get("epoch"), int):
+                row = parse_row(line)
+                if row is not None:
                     yield row
 
 

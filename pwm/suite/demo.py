@@ -40,7 +40,7 @@ def run(argv: list[str]) -> int:
     display = Display(sys.stdout, len(names))
     for index, name in enumerate(names):
         display.begin(index, name)
-        train([*TRAIN, f"alg={name}", *overrides], display)
+        _show([*TRAIN, f"alg={name}", *overrides], display)
     display.end()
     print(f"\nPeak R of the demo ({time.monotonic() - start:.0f} s; random Ants reach 100 to 126):\n")
     print(peak_r.table([logs.run_source(folder) for folder in folders]))
@@ -49,7 +49,7 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def train(command: list[str], display: Display) -> None:
+def _show(command: list[str], display: Display) -> None:
     """Run one training and show its output; its last lines are part of the error when it fails."""
     last: deque[str] = deque(maxlen=KEPT_LINES)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

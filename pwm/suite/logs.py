@@ -74,11 +74,11 @@ def read_metrics(path: Path) -> Iterator[Point]:
     for row in metrics.read_metrics(path):
         if "R" in row:
             yield Point(
-                R=_real(row["R"]),
+                R=metrics.number(row["R"]),
                 epoch=_whole(row["epoch"]),
                 epochs=_whole(row.get("max_epochs")),
                 env_steps=_whole(row.get("env_steps")),
-                forward_velocity=_real(row.get("forward_velocity")),
+                forward_velocity=metrics.number(row.get("forward_velocity")),
             )
 
 
@@ -139,10 +139,6 @@ def _points_in(line: str) -> Iterator[Point]:
             epochs=_whole(match["epochs"]),
             env_steps=_whole(steps[1] if steps else None),
         )
-
-
-def _real(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
 
 
 def _whole(value: Any) -> int | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
 from pwm.suite import experiments, logs
+from pwm.suite.tables import aligned
 
 HEADER = ("experiment", "peak R", "epoch", "env steps", "m/s", "last R", "source")
 LOGS, RUNS = Path("logs"), Path("runs")
@@ -98,15 +98,3 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _number(value: float) -> str:
     return f"{value:.2f}"
-
-
-def aligned(rows: list[tuple[str, ...]], left: Collection[int]) -> list[str]:
-    """Columns of equal width: those numbered in ``left`` on the left, the others, numbers, on the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if index in left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -10,6 +10,7 @@ import pytest
 
 import pwm
 from pwm import cli
+from pwm.commands import train
 from pwm.config.compose import compose, from_yaml
 from pwm.errors import UserError
 
@@ -61,7 +62,7 @@ def command(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, code: 
             raise error
         return code
 
-    monkeypatch.setattr(cli, "train", run)
+    monkeypatch.setattr(train, "run", run)
 
 
 @pytest.mark.parametrize(

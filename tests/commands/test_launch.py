@@ -32,7 +32,7 @@ def run(config):
     assert config.num_processes == 2
     {body}
 
-launch.train(compose(["alg=st_baseline", *sys.argv[1:]]), sys.argv[1:], run)
+launch.launch(compose(["alg=st_baseline", *sys.argv[1:]]), sys.argv[1:], run)
 """
 
 # Starts two workers the way the elastic agent does, in a fraction of its time.
@@ -60,7 +60,7 @@ def launched(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> int:
     worker.write_text(WORKER.replace("{body}", body))
     monkeypatch.setattr(launch, "launch_command", lambda *_: [sys.executable, "-c", AGENT, str(worker)])
     monkeypatch.setattr(launch, "GRACE_S", 1.0)
-    return launch.train(config("num_processes=2"), [], never)
+    return launch.launch(config("num_processes=2"), [], never)
 
 
 def test_one_process_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_one_process_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> No
         trained.append(config.num_processes)
         return 75
 
-    assert launch.train(config(), [], run) == 75
+    assert launch.launch(config(), [], run) == 75
     assert trained == [1]
 
 
@@ -90,7 +90,7 @@ def test_one_process_is_started_again_where_that_is_asked_for(
     monkeypatch.setattr(launch, "launch_command", command)
     monkeypatch.setenv(launch.LAUNCH, "always")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert launch.train(config("threads=3"), ["threads=3"], never) == 75
+    assert launch.launch(config("threads=3"), ["threads=3"], never) == 75
     assert (tmp_path / "threads").read_text() == "3"
 
 
@@ -220,11 +220,11 @@ def stopped_by(
 def test_a_start_by_hand_must_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="num_processes=4, but accelerate launch started 2"):
-        launch.train(config("num_processes=4"), [], never)
-    assert launch.train(config(), [], lambda config: config.num_processes) == 2
+        launch.launch(config("num_processes=4"), [], never)
+    assert launch.launch(config(), [], lambda config: config.num_processes) == 2
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(UserError, match="num_envs=128 does not divide by num_processes=3"):
-        launch.train(config(), [], never)
+        launch.launch(config(), [], never)
 
 
 def test_accelerate_starts_and_ends_them(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_the_installed_code_runs_wherever_it_is_started(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(launch.LAUNCH, "always")
     tiny = ["size=tiny", "scale=demo", "max_epochs=1", "checkpoint_every=1", "run=run"]
-    assert launch.train(config(*tiny), ["alg=st_baseline", *tiny], never) == 0
+    assert launch.launch(config(*tiny), ["alg=st_baseline", *tiny], never) == 0
     assert "the wrong code" not in capfd.readouterr().err
 
 
@@ -269,4 +269,4 @@ def test_processes_that_do_not_divide_among_the_nodes_are_refused(monkeypatch: p
     for name, value in place.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match="num_processes=4 on 3 nodes: expected a multiple of 3"):
-        launch.train(config("num_processes=4", "num_envs=12", "wm_batch_size=12"), [], never)
+        launch.launch(config("num_processes=4", "num_envs=12", "wm_batch_size=12"), [], never)

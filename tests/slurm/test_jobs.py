@@ -19,6 +19,7 @@ from pwm.errors import UserError
 from pwm.suite import experiments
 from pwm.suite.slurm import cluster_config, jobs
 from pwm.suite.slurm.cluster_config import Cluster
+from pwm.suite.sweeps import script as sweep_script
 from tests.slurm.fake import FakeSlurm, cluster_yaml, install, shellcheck
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -301,7 +302,7 @@ class SweepNode(Node):
 @pytest.fixture
 def sweep_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepNode:
     node = SweepNode(install(tmp_path, monkeypatch), tmp_path / "job.sbatch")
-    node.script.write_text(jobs.render_sweep("some", 24, cluster(tmp_path, overrides="[num_envs=64]")))
+    node.script.write_text(sweep_script.render("some", 24, cluster(tmp_path, overrides="[num_envs=64]")))
     node.environment |= {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "3"}
     node.train("exit 0")
     return node
@@ -352,7 +353,7 @@ def test_signals_reach_the_trainer_of_a_cell(sweep_node: SweepNode, number: sign
 @pytest.mark.parametrize("changes", [{}, {"nodes": "2", "gpus": "4", "binds": "[/a b:/c]"}])
 def test_shellcheck_finds_nothing_in_the_script_of_a_sweep(tmp_path: Path, changes: dict[str, str]) -> None:
     script = tmp_path / "job.sbatch"
-    script.write_text(jobs.render_sweep("some", 24, cluster(tmp_path, **changes)))
+    script.write_text(sweep_script.render("some", 24, cluster(tmp_path, **changes)))
     assert "#SBATCH --time='24:00:00'" in script.read_text() and "#SBATCH --requeue" in script.read_text()
     shellcheck(script)
 
@@ -360,4 +361,4 @@ def test_shellcheck_finds_nothing_in_the_script_of_a_sweep(tmp_path: Path, chang
 def test_a_sweep_with_a_hostile_name_is_refused() -> None:
     for name in ("a b", "$(id)", "-x", "../a"):
         with pytest.raises(UserError, match="a sweep cannot be called"):
-            jobs.render_sweep(name, 24, cluster_config.load())
+            sweep_script.render(name, 24, cluster_config.load())

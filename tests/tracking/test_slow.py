@@ -59,7 +59,7 @@ def test_a_server_that_falls_silent_in_mid_run_costs_one_warning(
     server.wait_for(folder)
     front.hold()
     (folder / "metrics.jsonl").write_text("".join(lines))
-    tracker.log()
+    tracker.check()
     tracker.close()
     assert len(said) == 1 and "`pwm suite sync` copies it" in said[0]
 

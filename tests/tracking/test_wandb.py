@@ -132,7 +132,7 @@ def test_a_server_that_dies_in_mid_run_costs_one_warning_and_sync_makes_up_for_i
     server.wait_for(folder)
     server.stop()
     (folder / "metrics.jsonl").write_text("".join(lines))
-    tracker.log()
+    tracker.check()
     tracker.close()
     assert len(said) == 1 and "metrics.jsonl is whole" in said[0]
     server.start()
@@ -147,8 +147,8 @@ def test_a_copying_process_that_is_killed_costs_one_warning(tmp_path: Path) -> N
     assert tracker._process is not None
     os.killpg(tracker._process.pid, signal.SIGKILL)
     tracker._process.wait()
-    tracker.log()
-    tracker.log()
+    tracker.check()
+    tracker.check()
     tracker.close()
     assert len(said) == 1
 

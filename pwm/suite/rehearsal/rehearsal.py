@@ -172,7 +172,7 @@ def build(sif: Path | None) -> None:
 
 def starts(run: Path) -> list[str]:
     """The lines of the run folder ``run`` that say that a job started."""
-    lines = (run / records.NAME).read_text(encoding="utf-8").splitlines()
+    lines = RunFolder(run).jobs.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if " starts " in line]
 
 

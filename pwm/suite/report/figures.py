@@ -16,10 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from pwm.run.metrics import number
 from pwm.suite.report import answers, measures, statistics
 from pwm.suite.report.document import Figure
 from pwm.suite.report.measures import Comparison
-from pwm.suite.report.runs import Array, Collected, Run, number
+from pwm.suite.report.runs import Array, Collected, Run
 
 COLORS = {"baseline": "#555555", "flow_v1": "#0072b2", "flow_v2": "#d55e00", "flow_v3": "#009e73"}
 OTHERS = ("#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7b4173")

@@ -8,8 +8,9 @@ from functools import cache
 
 import numpy as np
 
+from pwm.run.metrics import number
 from pwm.suite.report import statistics
-from pwm.suite.report.runs import UNKNOWN, Array, Collected, Run, differences, number
+from pwm.suite.report.runs import UNKNOWN, Array, Collected, Run, differences
 from pwm.suite.report.statistics import Interval
 
 NEAR_PEAK = 0.9

@@ -227,7 +227,7 @@ def _read(source: logs.Source, problems: list[str]) -> Run | None:
         config=config,
         starts=[start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else [],
         config_hash=str(provenance.get("config_hash", UNKNOWN)),
-        world_model=_json(source.path / "world_model.json") or None,
+        world_model=_json(folder.world_model) or None,
         failures=_failures(folder.log),
     )
     if not np.isfinite(run.curve.R).any():
@@ -237,7 +237,7 @@ def _read(source: logs.Source, problems: list[str]) -> Run | None:
 
 def _from_points(source: logs.Source, points: list[logs.Point]) -> Run:
     def column(values: list[float | None]) -> Array:
-        return np.array([math.nan if value is None else value for value in values], float)
+        return np.array([metrics.number(value) for value in values], float)
 
     curve = Curve(
         epoch=column([point.epoch for point in points]),
@@ -266,12 +266,7 @@ def _rows(folder: RunFolder, problems: list[str]) -> list[dict[str, Any]]:
 
 
 def _column(rows: list[dict[str, Any]], key: str) -> Array:
-    return np.array([number(row.get(key)) for row in rows], float)
-
-
-def number(value: Any) -> float:
-    """``value`` as a float, nan if it is none."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    return np.array([metrics.number(row.get(key)) for row in rows], float)
 
 
 def _one_per_seed(runs: list[Run], problems: list[str]) -> list[Run]:

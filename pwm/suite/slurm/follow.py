@@ -9,8 +9,9 @@ from pathlib import Path
 from pwm.arguments import Parser
 from pwm.errors import UserError
 from pwm.suite import experiments
+from pwm.suite.folders import run_folders
 from pwm.suite.logs import LOG_NAME
-from pwm.suite.slurm import cluster_config, records, submit
+from pwm.suite.slurm import cluster_config, records
 from pwm.suite.slurm.cluster_config import Cluster
 
 POLL_S = 1.0
@@ -55,7 +56,7 @@ def run(argv: list[str]) -> int:
 def _newest(cluster: Cluster, name: str, suffix: str, seed: int | None) -> Path | None:
     """The log of the experiment ``name`` that changed last. A sweep's logs are named after the sweep, and one
     seed's not at all: they are known by the jobs of the run folder."""
-    runs = submit.run_folders(Path(cluster.runs), [name])
+    runs = run_folders(Path(cluster.runs), [name])
     ends = [
         f"_{job}" for (_, number), run in runs.items() if seed in (None, number) for job in records.ids(run)
     ]

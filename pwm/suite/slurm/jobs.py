@@ -2,7 +2,7 @@
 
 :func:`render` is pure: one experiment and one cluster in, the script out. The scripts of the default
 cluster are committed in ``jobs/``; those of another lie in ``jobs/<cluster>/``, outside version control.
-So do the scripts of sweeps (:func:`render_sweep`), whose jobs first ask which run is theirs.
+So do the scripts of sweeps (:mod:`pwm.suite.sweeps.script`), whose jobs first ask which run is theirs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from pwm.run.signals import STOPPED
 from pwm.suite import experiments
 from pwm.suite.slurm import cluster_config
 from pwm.suite.slurm.cluster_config import NAME, Cluster
-from pwm.suite.sweeps.cell import CELLS
 
 JOBS = Path("jobs")
 WARNING = signal.SIGUSR2
@@ -49,10 +48,10 @@ command -v apptainer > /dev/null || fail "no apptainer on $(hostname): name its 
 
 # A third start of one job from the same checkpoints would end like the two before.
 start="$job starts from $(cd -- "$run/{checkpoints}" &> /dev/null && echo epoch-*.pt)"
-if [[ $(grep -cxF -- "$start" "$run/jobs" 2> /dev/null) -ge 2 ]]; then
+if [[ $(grep -cxF -- "$start" "$run/{jobs}" 2> /dev/null) -ge 2 ]]; then
     fail "job $job started twice and saved nothing new: see its log, then submit it again"
 fi
-echo "$start" >> "$run/jobs"
+echo "$start" >> "$run/{jobs}"
 
 {forwarding}{command} &
 trainer=$!
@@ -80,22 +79,6 @@ FOLDER = """\
 seed=${{SLURM_ARRAY_TASK_ID:-0}}
 run=$(realpath --canonicalize-missing -- {runs})/{name}-s$seed"""
 
-ABOUT_SWEEP = """\
-# The W&B sweep {name} on {cluster}: each job trains one cell. `make sweep SWEEP={name}` rendered this from
-# the cluster config and submits it as `sbatch {path} <entity/project/sweep> [key=value …]`."""
-FOLDER_SWEEP = """\
-sweep=${{1:?name it: entity/project/sweep}}
-shift
-runs=$(realpath --canonicalize-missing -- {runs})"""
-CELL = """\
-mkdir -p -- "$runs" || fail "cannot create $runs: mend runs in the cluster config"
-
-# The cell that is this job's: drawn from the sweep at its first start, the same at every other.
-cell=$runs/{cells}/{name}/$job.json
-run=$({apptainer} "$image" suite draw "$sweep" "$cell" "$runs") || exit
-[[ -n $run ]] || exit 0
-"""
-
 
 def render(config: TrainConfig, cluster: Cluster) -> str:
     """The batch script that trains ``config`` on ``cluster``.
@@ -104,9 +87,9 @@ def render(config: TrainConfig, cluster: Cluster) -> str:
         UserError: the experiment's name cannot be part of a file name and a shell word.
     """
     name, path = config.name, script_path(config, cluster)
-    _check(name, "an experiment")
-    train = [f"train {quote(f'alg={name}')}", *_overrides(cluster), '"run=$run" "seed=$seed" "$@"']
-    return _render(
+    check_name(name, "an experiment")
+    train = [f"train {quote(f'alg={name}')}", *overrides(cluster), '"run=$run" "seed=$seed" "$@"']
+    return fill(
         cluster,
         path,
         name,
@@ -114,46 +97,34 @@ def render(config: TrainConfig, cluster: Cluster) -> str:
         about=ABOUT.format(name=name, cluster=cluster.name, path=path),
         folder=FOLDER.format(runs=quote(cluster.runs), name=name),
         cell="",
-        command=_command(cluster, "$run", train),
+        command=command(cluster, "$run", train),
     )
 
 
-def render_sweep(name: str, hours: int, cluster: Cluster) -> str:
-    """The batch script whose jobs train one cell each of the W&B sweep ``name``, ``hours`` at a time.
+def check_name(name: str, kind: str) -> None:
+    """See that ``name`` can be part of a file name and a shell word.
 
     Raises:
-        UserError: the sweep's name cannot be part of a file name and a shell word.
+        UserError: it cannot.
     """
-    path = sweep_script_path(name, cluster)
-    _check(name, "a sweep")
-    return _render(
-        cluster,
-        path,
-        name,
-        hours,
-        about=ABOUT_SWEEP.format(name=name, cluster=cluster.name, path=path),
-        folder=FOLDER_SWEEP.format(runs=quote(cluster.runs)),
-        cell=CELL.format(cells=CELLS, name=name, apptainer=_apptainer(cluster, "$runs")),
-        command=_command(cluster, "$runs", ['suite cell "$cell" "$run"', *_overrides(cluster), '"$@"']),
-    )
-
-
-def _check(name: str, kind: str) -> None:
     if not NAME.fullmatch(name):
         raise UserError(f"{kind} cannot be called {name!r}; use letters, digits, '_', '.' and '-'")
 
 
-def _render(cluster: Cluster, path: Path, name: str, hours: int, **parts: str) -> str:
+def fill(cluster: Cluster, path: Path, name: str, hours: int, **parts: str) -> str:
+    """:data:`SCRIPT` with what depends on the cluster, and ``parts``: about, folder, cell and command."""
+    folder = RunFolder("")
     forwarding = SEVERAL if cluster.processes > 1 else FORWARDING
     return SCRIPT.format(
         name=name,
         directives=_directives(cluster, path, name, hours),
         image=quote(cluster.sif),
-        checkpoints=RunFolder("").checkpoints,
+        checkpoints=folder.checkpoints,
+        jobs=folder.jobs,
         modules="".join(f"module load {quote(module)}\n" for module in cluster.modules),
         stopped=STOPPED,
         killed=128 + WARNING,
-        forwarding=forwarding.format(signal=SIGNAL, stopped=STOPPED, stop_file=STOP_FILE),
+        forwarding=forwarding.format(signal=SIGNAL, stopped=STOPPED, stop_file=STOP_FILE, stop=folder.stop),
         **parts,
     )
 
@@ -166,7 +137,7 @@ trap '[[ -z $trainer ]] || kill -s {signal} "$trainer" 2> /dev/null' {signal} TE
 SEVERAL = """\
 # Train. The signal goes on as a file: srun would hand it to every process of the step, and what holds the
 # image open would die of it. The trainers save and exit with {stopped}.
-export {stop_file}=$run/stop
+export {stop_file}=$run/{stop}
 rm -f -- "${stop_file}"
 trap 'touch -- "${stop_file}"' {signal} TERM
 MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
@@ -179,11 +150,6 @@ def script_path(config: TrainConfig, cluster: Cluster) -> Path:
     """Where the script lies, relative to the top of the checkout."""
     folder = JOBS if cluster.name == cluster_config.DEFAULT else JOBS / cluster.name
     return folder / f"{job_name(config)}.sbatch"
-
-
-def sweep_script_path(name: str, cluster: Cluster) -> Path:
-    """Where the script of the sweep ``name`` lies, outside version control."""
-    return JOBS / cluster.name / f"sweep_{name}.sbatch"
 
 
 def job_name(config: TrainConfig) -> str:
@@ -227,18 +193,20 @@ def _directives(cluster: Cluster, path: Path, name: str, hours: int) -> str:
     return "\n".join(lines)
 
 
-def _command(cluster: Cluster, folder: str, train: list[str]) -> str:
+def command(cluster: Cluster, folder: str, train: list[str]) -> str:
     """What trains: the words ``train`` in the image, with ``folder`` in its sight."""
     step = "srun --ntasks-per-node=1 " if cluster.processes > 1 else ""
-    return step + _apptainer(cluster, folder) + ' \\\n    "$image" ' + " ".join(train)
+    return step + apptainer(cluster, folder) + ' \\\n    "$image" ' + " ".join(train)
 
 
-def _apptainer(cluster: Cluster, folder: str) -> str:
+def apptainer(cluster: Cluster, folder: str) -> str:
+    """Apptainer's call but for the image, with ``folder`` in its sight."""
     words = ["apptainer run", *(["--nv"] if cluster.gpus else []), f'--bind "{folder}"']
     return " ".join([*words, *(f"--bind {quote(bind)}" for bind in cluster.binds)])
 
 
-def _overrides(cluster: Cluster) -> list[str]:
+def overrides(cluster: Cluster) -> list[str]:
+    """What the cluster adds to every run, quoted."""
     several = [f"num_processes={cluster.processes}"] if cluster.processes > 1 else []
     return [quote(override) for override in [*cluster.overrides, *several]]
 
@@ -249,19 +217,13 @@ def write(cluster: Cluster, names: list[str]) -> list[Path]:
     for name in names:
         config = compose([f"alg={name}"])
         path = script_path(config, cluster)
-        _put(path, render(config, cluster))
+        put(path, render(config, cluster))
         paths.append(path)
     return paths
 
 
-def write_sweep(name: str, hours: int, cluster: Cluster) -> Path:
-    """Render the script of the sweep ``name`` where it belongs; returns its path."""
-    path = sweep_script_path(name, cluster)
-    _put(path, render_sweep(name, hours, cluster))
-    return path
-
-
-def _put(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` unless it is there already."""
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

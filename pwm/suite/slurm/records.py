@@ -12,21 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pwm.errors import UserError
-
-NAME = "jobs"
+from pwm.run.folder import RunFolder
 
 
 def add(run: Path, job: str, event: str) -> None:
     """Record that ``job`` did ``event`` in the run folder ``run``, which is created."""
     run.mkdir(parents=True, exist_ok=True)
-    with (run / NAME).open("a", encoding="utf-8") as file:
+    with RunFolder(run).jobs.open("a", encoding="utf-8") as file:
         file.write(f"{job} {event}\n")
 
 
 def ids(run: Path) -> list[str]:
     """The jobs of the run folder ``run``, the oldest first, each once."""
     try:
-        lines = (run / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = RunFolder(run).jobs.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     return list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))

@@ -6,15 +6,15 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pwm.arguments import Parser
 from pwm.config.compose import choices
 from pwm.run import metrics
 from pwm.run.folder import RunFolder
 from pwm.suite import experiments
-from pwm.suite.peak_r import aligned
-from pwm.suite.slurm import cluster_config, queue, records, submit
+from pwm.suite.folders import run_folders
+from pwm.suite.slurm import cluster_config, queue, records
+from pwm.suite.tables import aligned
 
 HEADER = (
     "experiment", "seed", "job", "state", "elapsed/limit", "epoch", "R", "peak R", "age", "ETA", "reason"
@@ -60,7 +60,7 @@ def table(runs: Path) -> str:
     """The run folders in ``runs``, one line each; what Slurm says of them where it answers."""
     names = experiments.names()
     names += [name for name in choices("alg") if name not in names]
-    folders = submit.run_folders(runs, names)
+    folders = run_folders(runs, names)
     if not folders:
         return f"no runs in {runs}; `make submit` submits the suite"
     recorded = {key: records.ids(folder) for key, folder in folders.items()}
@@ -80,12 +80,12 @@ def progress(folder: RunFolder) -> Progress | None:
     rows = metrics.read_metrics(folder.metrics)
     if not rows:
         return None
-    returns = [_number(row.get("R")) for row in rows]
+    returns = [metrics.number(row.get("R")) for row in rows]
     finite = [value for value in returns if math.isfinite(value)]
     last, before = rows[-1], rows[-min(len(rows), RECENT)]
     epochs = last.get("max_epochs") or last["epoch"]
     done = last["epoch"] - before["epoch"]
-    seconds = _number(last.get("seconds")) - _number(before.get("seconds"))
+    seconds = metrics.number(last.get("seconds")) - metrics.number(before.get("seconds"))
     return Progress(
         epoch=last["epoch"],
         epochs=epochs,
@@ -144,7 +144,3 @@ def _state(job: queue.Job | None, ids: list[str], now: Progress | None, answered
     if not ids:
         return "no job"
     return "UNKNOWN" if answered else "?"
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan

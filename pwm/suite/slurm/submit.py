@@ -13,6 +13,7 @@ from pwm.errors import UserError
 from pwm.run import metrics
 from pwm.run.folder import RunFolder, config_hash
 from pwm.suite import experiments
+from pwm.suite.folders import run_folder, run_folders
 from pwm.suite.slurm import cluster_config, jobs, queue, records
 from pwm.suite.slurm.cluster_config import Cluster
 
@@ -108,21 +109,6 @@ def seeds(text: str) -> list[int]:
     if min(values) < 0:
         raise UserError(f"seeds are whole numbers with commas between them, like 0,1,2,3,4; got {text!r}")
     return sorted(set(values))
-
-
-def run_folder(runs: str | Path, name: str, seed: int) -> Path:
-    """The run folder of one experiment and seed, the one that its batch script uses."""
-    return Path(runs) / f"{name}-s{seed}"
-
-
-def run_folders(runs: Path, names: list[str]) -> dict[tuple[str, int], Path]:
-    """The run folders of the experiments ``names`` that exist in ``runs``, by name and seed."""
-    found = {}
-    for name in names:
-        numbers = [path.name.removeprefix(f"{name}-s") for path in runs.glob(f"{name}-s*") if path.is_dir()]
-        for seed in sorted(int(number) for number in numbers if number.isdecimal()):
-            found[name, seed] = run_folder(runs, name, seed)
-    return found
 
 
 def cost(plan: list[Submission], cluster: Cluster) -> str:

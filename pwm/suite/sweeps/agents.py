@@ -10,9 +10,10 @@ from typing import Any
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
 from pwm.run.wandb_copy import PROJECT
-from pwm.suite.slurm import jobs, queue, records
+from pwm.suite.slurm import queue, records
 from pwm.suite.slurm.cluster_config import Cluster
 from pwm.suite.slurm.submit import Submission, array_flags, check_files, cost, known_or_none, left_out
+from pwm.suite.sweeps import script
 from pwm.suite.sweeps.cell import CELLS
 
 
@@ -27,9 +28,9 @@ def submit(
     """
     name = sweep["name"]
     longest = max(configs, key=lambda config: cluster.hours(config.multitask))
-    script, array = jobs.sweep_script_path(name, cluster), list(range(count))
-    flags = array_flags(script, cluster, array)
-    submission = Submission(longest, script, array, flags, ["entity/project/sweep"])
+    path, array = script.script_path(name, cluster), list(range(count))
+    flags = array_flags(path, cluster, array)
+    submission = Submission(longest, path, array, flags, ["entity/project/sweep"])
     folder = Path(cluster.runs) / CELLS / name
     cells = configs if sweep["method"] == "grid" else []
     if dry_run:
@@ -41,12 +42,12 @@ def submit(
     with records.exclusive(Path(cluster.runs)):
         _check_free(name, folder, cells, queue.jobs())
         print(cost([submission], cluster))
-        jobs.write_sweep(name, cluster.hours(longest.multitask), cluster)
-        path = create(sweep)
-        number = queue.submit(script, [path], flags)
+        script.write(name, cluster.hours(longest.multitask), cluster)
+        created = create(sweep)
+        number = queue.submit(path, [created], flags)
         for index in array:
-            records.add(folder, f"{number}_{index}", f"submitted to {cluster.name} for {path}")
-    print(f"{path}: job {number}, one of the array per cell; `scancel {number}` cancels them")
+            records.add(folder, f"{number}_{index}", f"submitted to {cluster.name} for {created}")
+    print(f"{created}: job {number}, one of the array per cell; `scancel {number}` cancels them")
 
 
 def create(sweep: dict[str, Any]) -> str:

@@ -4,8 +4,8 @@ A job asks ``wandb agent --count 1`` for a cell once, and notes it in a file: wh
 W&B made for it. Then, and after every requeue, it trains that cell as any other job trains its run, without
 the agent in between, which would neither hand on signals nor end as the trainer does.
 
-The agent calls ``pwm train`` as the sweep says. Where :data:`NOTE` names a file, that call only writes there
-what it was called with.
+The agent calls ``pwm train`` as the sweep says, and that call only writes down what it was called with
+(:func:`pwm.commands.train.note`).
 """
 
 from __future__ import annotations
@@ -18,19 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from pwm.arguments import Parser
+from pwm.commands.launch import launch
+from pwm.commands.train import NOTE
 from pwm.config.compose import compose
-from pwm.config.types import TrainConfig
 from pwm.errors import UserError
 from pwm.interpreter import PYTHON
 
 CELLS = "cells"
 """The folder of the cells' files, in that of the runs."""
-NOTE = "PWM_CELL"
-"""Environment variable: the file in which ``pwm train`` writes down its cell instead of training."""
 DRAW_SECONDS = 600.0
 """How long a job waits for a cell before it gives up its place."""
-FROM_AGENT = ("WANDB_ENTITY", "WANDB_PROJECT", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID")
-"""What the agent tells a run by its environment; never the key."""
 
 
 def draw(argv: list[str]) -> int:
@@ -52,24 +49,12 @@ def draw(argv: list[str]) -> int:
     return 0
 
 
-def note(overrides: list[str]) -> int:
-    """Write down the cell that ``wandb agent`` called ``pwm train`` for."""
-    environment = {name: os.environ[name] for name in FROM_AGENT if name in os.environ}
-    file = Path(os.environ[NOTE])
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"arguments": overrides, "environment": environment}), encoding="utf-8")
-    os.replace(temporary, file)
-    return 0
-
-
-def train(argv: list[str]) -> int:
+def run(argv: list[str]) -> int:
     """Do what the agent called ``pwm train`` for, in the environment that it gave; returns the exit code.
 
     Raises:
         UserError: the cell cannot be read, or what ``pwm train`` raises.
     """
-    from pwm.commands import launch
-
     parser = Parser(prog="pwm suite cell", description="In a sweep's job: train the job's cell.")
     parser.add_argument("file", type=Path, help="where the cell is noted")
     parser.add_argument("run", help="its run folder")
@@ -78,17 +63,11 @@ def train(argv: list[str]) -> int:
     cell = _read(args.file)
     os.environ.update(cell["environment"])
     overrides = [*args.overrides, *cell["arguments"], f"run={args.run}"]
-    return launch.train(compose(overrides), overrides, _train_here)
-
-
-def _train_here(config: TrainConfig) -> int:
-    from pwm.commands.loop import train
-
-    return train(config)
+    return launch(compose(overrides), overrides)
 
 
 def _drawn(sweep: str, file: Path) -> bool:
-    """Have the agent draw a cell, which :func:`note` writes to ``file``; False if none is left."""
+    """Have the agent draw a cell, which is noted in ``file``; False if none is left."""
     file.parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {NOTE: str(file), "WANDB_DIR": str(file.parent)}
     command = [*PYTHON, "-m", "wandb", "agent", "--count", "1", sweep]

@@ -72,10 +72,9 @@ def _sync(folder: RunFolder, untracked: bool, reach: Callable[[], None]) -> bool
 
 
 def _in_training(folder: RunFolder) -> bool:
-    lock = folder.path / "lock"
-    if not lock.exists():
+    if not folder.lock.exists():
         return False
-    with lock.open("r+") as file:
+    with folder.lock.open("r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
