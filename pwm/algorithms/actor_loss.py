@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
-from pwm.algorithms.agent import Agent
+from pwm.algorithms.agent import Agent, Tasks
 from pwm.envs.base import Step
+from pwm.nn.precision import full_precision
 
 
 class Rollout(NamedTuple):
@@ -44,7 +46,7 @@ def frozen(*modules: nn.Module | None) -> Iterator[None]:
 
 
 class ActorLoss(nn.Module):
-    """``-mean(return) / std(returns)`` of an imagined rollout (Georgiev et al. 2024, eq. 5).
+    """``-mean(return / std(returns))`` of an imagined rollout (Georgiev et al. 2024, eq. 5).
 
     From ``z_0 = enc(o_0)``, ``a_t = tanh(actor(stop_gradient(z_t)))``; states and rewards come from
     the world model with gradient. A return is closed at the horizon with ``gamma^H min V(z_H)``;
@@ -74,58 +76,67 @@ class ActorLoss(nn.Module):
         """The loss, its parts, and the rollout from raw observations ``[B, obs_dim]`` of ``task`` ``[B]``."""
         agent = self.agent
         with frozen(agent.world_model, agent.critic, agent.termination):
-            latent, next_latent, reward, continues, closed = self._imagine(observation, task, step_env)
+            tasks = agent.look_up(task)
+            latent, next_latent, reward, continues, closed = self._imagine(observation, tasks, step_env)
             # Without restarts only the last step is closed: one value instead of H.
             first = 0 if step_env is not None else self.horizon - 1
-            value = agent.value(next_latent[first:], task)
+            value = agent.value(next_latent[first:], tasks)
         returns = self._returns(reward, continues, closed, value, first)
-        loss = -returns.mean()
-        if self.normalize_return:
-            agent.return_stats.update(returns.detach()[:, None], torch.zeros_like(task))
-            loss = loss / agent.return_stats.std.to(loss.dtype).squeeze()
+        loss = self._loss(returns, task)
         parts = {
             "pi_loss": loss.detach(),
             "imagined_reward": reward.detach().mean(),
             "latent_min": next_latent.detach().amin(),
-            **self._spreads(latent[0], task),
+            **self._spreads(latent[0], tasks),
         }
         rollout = Rollout(latent, next_latent.detach(), reward.detach(), continues.detach(), closed, task)
         return loss, parts, rollout
 
+    def _loss(self, returns: Tensor, task: Tensor) -> Tensor:
+        """``-mean(returns / std)`` of returns ``[B]``, the deviation being that of all returns of the same
+        task: one for all would let the task of the largest scale set the others' step."""
+        stats = self.agent.return_stats
+        if not self.normalize_return:
+            return -returns.mean()
+        stats.update(returns.detach()[:, None], task)
+        own = one_hot(task, len(stats.std)).to(returns.dtype)  # [B, tasks]
+        return -((returns[:, None] * own).mean(0) / stats.std.to(returns.dtype).squeeze(1)).sum()
+
     @torch.no_grad()
-    def _spreads(self, latent: Tensor, task: Tensor) -> dict[str, Tensor]:
+    def _spreads(self, latent: Tensor, tasks: Tasks) -> dict[str, Tensor]:
         """How much latents, and the policy's answers to them, differ between the start states: the standard
         deviation of a component. A policy that answers all states alike holds a pose and cannot walk."""
-        action = self.agent.policy(latent, task, deterministic=True)
+        action = self.agent.policy(latent, tasks, deterministic=True)
         return {
             "latent_spread": latent.std(0, correction=0).mean(),
             "action_spread": action.std(0, correction=0).mean(),
         }
 
     def _imagine(
-        self, observation: Tensor, task: Tensor, step_env: Callable[[Tensor], Step] | None
+        self, observation: Tensor, tasks: Tasks, step_env: Callable[[Tensor], Step] | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         agent, model = self.agent, self.agent.world_model
         with torch.no_grad():
-            z = agent.encode(observation, task)
+            z = agent.encode(observation, tasks)
         latents, next_latents, rewards, continues, closed = [], [], [], [], []
         for t in range(self.horizon):
-            action = agent.policy(z, task)
+            action = agent.policy(z, tasks)
             latents.append(z.detach())
-            rewards.append(model.reward(z, action, task, self.reward_scale))
-            z = model.next(z, action, task)
+            rewards.append(model.reward(z, action, tasks.embedding, self.reward_scale))
+            z = model.next(z, action, tasks.embedding)
             next_latents.append(z)
-            ended = torch.full_like(task, t == self.horizon - 1, dtype=torch.bool)
+            ended = torch.full_like(tasks.task, t == self.horizon - 1, dtype=torch.bool)
             if step_env is not None:
-                step = step_env(action.detach())
+                with full_precision(action.device):  # a simulator is no network
+                    step = step_env(action.detach())
                 restart = step.terminated | step.truncated
                 with torch.no_grad():
-                    fresh = agent.encode(step.observation, task)
+                    fresh = agent.encode(step.observation, tasks)
                 z = torch.where(restart[:, None], fresh, z)
                 ended = ended | restart
                 continues.append((~step.terminated).to(rewards[-1].dtype))
             elif agent.termination is not None:
-                continues.append(torch.sigmoid(-agent.termination_logits(z, task)))
+                continues.append(torch.sigmoid(-agent.termination_logits(z, tasks)))
             else:
                 continues.append(torch.ones_like(rewards[-1]))
             closed.append(ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,20 @@ from pwm.models.critic import Critic
 from pwm.models.termination import TerminationHead
 from pwm.models.world_model import WorldModel
 from pwm.nn.layers import join
+
+
+class Tasks(NamedTuple):
+    """Which tasks the rows of a batch are of, with their embeddings: looked up once and then passed on."""
+
+    task: Tensor
+    """``[B]`` int64."""
+    embedding: Tensor | None
+    """``[B, task_dim]``, with gradient: the world model trains it. None for a single task."""
+
+    @property
+    def code(self) -> Tensor | None:
+        """The embedding as the networks see it that do not train it."""
+        return None if self.embedding is None else self.embedding.detach()
 
 
 class Agent(nn.Module):
@@ -45,7 +60,7 @@ class Agent(nn.Module):
         num_tasks = len(action_mask)
         self.observation_stats = RunningStats(obs_dim, num_tasks) if normalize_observation else None
         self.reward_stats = RunningStats(1, num_tasks) if normalize_reward else None
-        self.return_stats = RunningStats(1)
+        self.return_stats = RunningStats(1, num_tasks)
 
     @torch.no_grad()
     def observe(self, observation: Tensor, reward: Tensor, task: Tensor) -> None:
@@ -55,12 +70,16 @@ class Agent(nn.Module):
         if self.reward_stats is not None:
             self.reward_stats.update(reward[..., None], task)
 
-    def encode(self, observation: Tensor, task: Tensor) -> Tensor:
-        """Latents ``[..., latent_dim]`` of raw observations ``[..., obs_dim]``. Here and below ``task``
+    def look_up(self, task: Tensor) -> Tasks:
+        """The tasks ``[B]`` (int64) with their embeddings."""
+        return Tasks(task, self.world_model.task_embedding(task))
+
+    def encode(self, observation: Tensor, tasks: Tasks) -> Tensor:
+        """Latents ``[..., latent_dim]`` of raw observations ``[..., obs_dim]``. Here and below ``tasks``
         may lack leading dimensions: ``[B]`` beside ``[T, B, ...]``."""
         if self.observation_stats is not None:
-            observation = self.observation_stats.normalize(observation, task)
-        return self.world_model.encode(observation, task)
+            observation = self.observation_stats.normalize(observation, tasks.task)
+        return self.world_model.encode(observation, tasks.embedding)
 
     def scale_reward(self, reward: Tensor, task: Tensor) -> Tensor:
         """Rewards ``[...]`` as the reward model learns them."""
@@ -70,33 +89,29 @@ class Agent(nn.Module):
 
     @torch.no_grad()
     def act(self, observation: Tensor, task: Tensor, deterministic: bool = False) -> Tensor:
-        """Actions ``[N, act_dim]`` for raw observations ``[N, obs_dim]``, closed loop."""
-        return self.policy(self.encode(observation, task), task, deterministic)
+        """Actions ``[N, act_dim]`` for raw observations ``[N, obs_dim]`` of ``task`` ``[N]``, closed loop."""
+        tasks = self.look_up(task)
+        return self.policy(self.encode(observation, tasks), tasks, deterministic)
 
-    def policy(self, latent: Tensor, task: Tensor, deterministic: bool = False) -> Tensor:
+    def policy(self, latent: Tensor, tasks: Tasks, deterministic: bool = False) -> Tensor:
         """Actions ``[..., act_dim]`` for latents ``[..., latent_dim]``; the actor's gradient does not
         reach the latent (Georgiev et al. 2024, algorithm 1)."""
-        action = self.actor(self.with_task(latent.detach(), task), deterministic)
-        return action * self.action_mask[task]
+        action = self.actor(self.with_task(latent.detach(), tasks), deterministic)
+        return action * self.action_mask[tasks.task]
 
-    def value(self, latent: Tensor, task: Tensor) -> Tensor:
+    def value(self, latent: Tensor, tasks: Tasks) -> Tensor:
         """The minimum over the critics ``[...]``."""
-        return self.critic(self.with_task(latent, task)).amin(0)
+        return self.critic(self.with_task(latent, tasks)).amin(0)
 
-    def task_code(self, task: Tensor) -> Tensor | None:
-        """The task embedding as the other networks see it: it learns from the world model alone."""
-        embedding = self.world_model.task_embedding(task)
-        return None if embedding is None else embedding.detach()
-
-    def with_task(self, latent: Tensor, task: Tensor) -> Tensor:
+    def with_task(self, latent: Tensor, tasks: Tasks) -> Tensor:
         """``[z, e]``, what actor and critic see."""
-        return join(self.world_model.space.view(latent), self.task_code(task))
+        return join(self.world_model.space.view(latent), tasks.code)
 
-    def termination_logits(self, latent: Tensor, task: Tensor) -> Tensor:
+    def termination_logits(self, latent: Tensor, tasks: Tasks) -> Tensor:
         """Logits ``[...]`` of P(terminated) for the latents ``[..., latent_dim]`` that transitions led to;
         the agent must have a termination head."""
         assert self.termination is not None
-        return self.termination(self.world_model.space.view(latent), self.task_code(task))
+        return self.termination(self.world_model.space.view(latent), tasks.code)
 
     def model_parameters(self) -> Iterator[nn.Parameter]:
         """What the world-model loss trains: the world model, the task embedding and the

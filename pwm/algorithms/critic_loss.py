@@ -27,6 +27,7 @@ class CriticLoss(nn.Module):
 def critic_data(agent: Agent, rollout: Rollout, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
     """States ``[H * B, latent_dim + task_dim]`` and TD(lambda) targets ``[H * B]`` of a rollout, with
     the minimum over the critics as value."""
-    next_value = agent.value(rollout.next_latent, rollout.task)
+    tasks = agent.look_up(rollout.task)
+    next_value = agent.value(rollout.next_latent, tasks)
     targets = td_lambda(rollout.reward, next_value, rollout.continues, rollout.closed, gamma, lam)
-    return agent.with_task(rollout.latent, rollout.task).flatten(0, 1), targets.flatten()
+    return agent.with_task(rollout.latent, tasks).flatten(0, 1), targets.flatten()

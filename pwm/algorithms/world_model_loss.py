@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pwm.algorithms.agent import Agent
+from pwm.algorithms.agent import Agent, Tasks
 from pwm.algorithms.normalizer import moments
 from pwm.data.batch import Batch
 from pwm.models.latent_space import SMALLEST_DEVIATION
+from pwm.nn.precision import full_precision
 from pwm.nn.twohot import two_hot_loss
 
 SPREAD_FLOOR = 0.05
@@ -62,40 +63,41 @@ class WorldModelLoss(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its parts, scalars, over a batch of ``B`` slices of ``H`` transitions."""
+        tasks = self.agent.look_up(batch.task)
         with torch.no_grad():
-            targets = self.agent.encode(batch.observation[1:], batch.task)
+            targets = self.agent.encode(batch.observation[1:], tasks)
         if self.world_model.space.standardizes:
             mean, variance = moments(targets)
             self.world_model.space.update(mean, variance.sqrt())
         dynamics = reward = torch.zeros((), device=targets.device)
         for weight, form in ((self.carried, self._carried), (1 - self.carried, self._one_step)):
             if weight > 0:
-                terms = self._weigh(batch, *form(batch, targets))
+                terms = self._weigh(batch, tasks, *form(batch, tasks, targets))
                 dynamics, reward = dynamics + weight * terms[0], reward + weight * terms[1]
         loss = self.dynamics_weight * dynamics + self.reward_weight * reward
         parts = {"dyn_loss": dynamics.detach(), "rew_loss": reward.detach()}
         if self.termination is not None:
-            ended = self._termination(batch, targets)
+            ended = self._termination(batch, tasks, targets)
             loss = loss + self.termination_weight * ended
             parts["term_loss"] = ended.detach()
         return loss, parts | {"wm_loss": loss.detach()}
 
-    def _one_step(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _one_step(self, batch: Batch, tasks: Tasks, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Encoded latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
-        latents = self.agent.encode(batch.observation[:-1], batch.task)
-        errors = self.world_model.dynamics_errors(latents, batch.action, targets, batch.task)
+        latents = self.agent.encode(batch.observation[:-1], tasks)
+        errors = self.world_model.dynamics_errors(latents, batch.action, targets, tasks.embedding)
         return latents, self._mean_share(errors, latents)
 
-    def _carried(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _carried(self, batch: Batch, tasks: Tasks, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
-        model, task, action = self.world_model, batch.task, batch.action
-        carried = [self.agent.encode(batch.observation[0], task)]
+        model, e, action = self.world_model, tasks.embedding, batch.action
+        carried = [self.agent.encode(batch.observation[0], tasks)]
         for a in action[:-1]:
-            carried.append(model.next(carried[-1], a, task))
+            carried.append(model.next(carried[-1], a, e))
         latents = torch.stack(carried)
         # What was carried is also the prediction; the last one is only needed by the loss.
-        errors = model.dynamics_errors(latents[:-1], action[:-1], targets[:-1], task, latents[1:])
-        last = model.dynamics_errors(latents[-1:], action[-1:], targets[-1:], task)
+        errors = model.dynamics_errors(latents[:-1], action[:-1], targets[:-1], e, latents[1:])
+        last = model.dynamics_errors(latents[-1:], action[-1:], targets[-1:], e)
         return latents, self._mean_share(torch.cat([errors, last]), latents)
 
     def _mean_share(self, errors: Tensor, latents: Tensor) -> Tensor:
@@ -106,16 +108,18 @@ class WorldModelLoss(nn.Module):
             errors = errors / torch.where(variance > SPREAD_FLOOR**2, variance.detach(), variance)
         return errors.mean(-1)
 
-    def _weigh(self, batch: Batch, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
+    def _weigh(self, batch: Batch, tasks: Tasks, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
         """The dynamics and the reward term for latents ``[H, B, latent_dim]`` with errors ``[H, B]``."""
         horizon = len(errors)
         weight = self.rho ** torch.arange(horizon, device=errors.device, dtype=errors.dtype)
         target = self.agent.scale_reward(batch.reward, batch.task)
-        logits = self.world_model.reward_logits(latents, batch.action, batch.task)
+        logits = self.world_model.reward_logits(latents, batch.action, tasks.embedding)
         reward = two_hot_loss(logits, target).mean(1)
-        return (weight @ errors.mean(1)) / horizon, (weight * reward).mean() / horizon
+        with full_precision(errors.device):
+            dynamics = weight @ errors.mean(1)
+        return dynamics / horizon, (weight * reward).mean() / horizon
 
-    def _termination(self, batch: Batch, targets: Tensor) -> Tensor:
+    def _termination(self, batch: Batch, tasks: Tasks, targets: Tensor) -> Tensor:
         """Binary cross-entropy of the head on the encoded next observations."""
-        logits = self.agent.termination_logits(targets, batch.task)
+        logits = self.agent.termination_logits(targets, tasks)
         return F.binary_cross_entropy_with_logits(logits, batch.terminated.to(logits.dtype))

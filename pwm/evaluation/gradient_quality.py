@@ -84,11 +84,12 @@ def agreement(agent: Agent, real: Slopes, gamma: float) -> list[float]:
     gradient, 0 an unrelated one; nan where no action matters (a reward that knows only the state before)."""
     action = real.action.detach().clone().requires_grad_(True)
     with torch.no_grad():
-        z = agent.encode(real.observation, real.task)
+        tasks = agent.look_up(real.task)
+        z = agent.encode(real.observation, tasks)
     total, cosines = 0.0 * action.sum((0, 2)), []  # 0, yet a function of the actions
     for t, a in enumerate(action):
-        reward = agent.world_model.reward(z, a, real.task)
-        z = agent.world_model.next(z, a, real.task)
+        reward = agent.world_model.reward(z, a, tasks.embedding)
+        z = agent.world_model.next(z, a, tasks.embedding)
         total = total + gamma**t * reward
         (gradient,) = torch.autograd.grad(total.sum(), action, retain_graph=True)
         imagined = torch.einsum("hba,mhba->mb", gradient, real.direction)

@@ -102,14 +102,15 @@ def save(folder: RunFolder, epoch: int, own: int | None, errors: dict[str, dict[
 
 
 def _errors(agent: Agent, data: Slices, weights: Tensor, gamma: float) -> dict[str, list[float]]:
-    latents = agent.encode(data.observation, data.task)
+    tasks = agent.look_up(data.task)
+    latents = agent.encode(data.observation, tasks)
     observations = _normalized(agent, data)
     rewards = agent.scale_reward(data.reward, data.task)
     errors: dict[str, list[float]] = {"latent": [], "reward": [], "return": [], "observation": []}
     z, imagined, real = latents[0], torch.zeros_like(rewards[0]), torch.zeros_like(rewards[0])
     for t in range(HORIZON):
-        predicted = agent.world_model.reward(z, data.action[t], data.task)
-        z = agent.world_model.next(z, data.action[t], data.task)
+        predicted = agent.world_model.reward(z, data.action[t], tasks.embedding)
+        z = agent.world_model.next(z, data.action[t], tasks.embedding)
         imagined, real = imagined + gamma**t * predicted, real + gamma**t * rewards[t]
         errors["reward"].append(_share(predicted - rewards[t], rewards))
         errors["return"].append(_share(imagined - real, real))
@@ -120,7 +121,7 @@ def _errors(agent: Agent, data: Slices, weights: Tensor, gamma: float) -> dict[s
 
 def _decoder(agent: Agent, data: Slices) -> Tensor:
     """``[latent_dim + 1, obs_dim]``: ridge regression from latents to normalised observations."""
-    inputs = _with_one(agent.encode(data.observation, data.task)).flatten(0, 1).double()
+    inputs = _with_one(agent.encode(data.observation, agent.look_up(data.task))).flatten(0, 1).double()
     targets = _normalized(agent, data).flatten(0, 1).double()
     gram = inputs.T @ inputs
     gram.diagonal().add_(RIDGE * len(inputs) / inputs.shape[1])

@@ -68,6 +68,7 @@ class Learner:
         """One gradient step on a batch of replayed slices."""
         loss, metrics = self.world_model_loss(batch)
         norm = self._step("world_model", loss, self.agent.model_parameters(), self.config.wm_grad_norm)
+        self.agent.world_model.limit_embedding()
         return metrics | {"wm_grad_norm": norm}
 
     def update_actor(

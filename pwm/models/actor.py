@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pwm.nn.layers import Linear, Mish
+from pwm.nn.layers import ExactLinear, Linear, Mish
 
 LOG_STD_INIT = -1.0
 LOG_STD_MIN = -1.427
@@ -31,21 +31,21 @@ class Actor(nn.Module):
         sizes = [inputs, *units]
         for a, b in itertools.pairwise(sizes):
             layers += [_orthogonal(a, b, gain=2**0.5), Mish(), nn.LayerNorm(b)]
-        layers.append(_orthogonal(sizes[-1], act_dim, gain=init_scale))
+        layers.append(_orthogonal(sizes[-1], act_dim, gain=init_scale, kind=ExactLinear))
         self.mean = nn.Sequential(*layers)
         self.log_std = nn.Parameter(torch.full((act_dim,), LOG_STD_INIT))
 
     def forward(self, x: Tensor, deterministic: bool = False) -> Tensor:
         """Actions in (-1, 1) ``[..., act_dim]`` for inputs ``[..., latent_dim + task_dim]``: a sample with
         gradient to mean and deviation (torch's global random state), or ``tanh`` of the mean."""
-        mean = self.mean(x).float()
+        mean = self.mean(x)
         if deterministic:
             return torch.tanh(mean)
         std = self.log_std.clamp(min=LOG_STD_MIN).exp()
         return torch.tanh(torch.addcmul(mean, std, torch.randn_like(mean)))
 
 
-def _orthogonal(inputs: int, outputs: int, gain: float) -> Linear:
-    layer = Linear(inputs, outputs)
+def _orthogonal(inputs: int, outputs: int, gain: float, kind: type[Linear] = Linear) -> Linear:
+    layer = kind(inputs, outputs)
     nn.init.orthogonal_(layer.weight, gain)
     return layer

@@ -18,4 +18,4 @@ class Critic(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Every member's value, ``[ensemble, ...]``, for inputs ``[..., latent_dim + task_dim]``."""
-        return self.ensemble(x).squeeze(-1).float()
+        return self.ensemble(x).squeeze(-1)

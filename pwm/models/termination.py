@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from pwm.nn.layers import join, mlp
+from pwm.nn.layers import ExactLinear, join, mlp
 
 
 class TerminationHead(nn.Module):
@@ -15,8 +15,8 @@ class TerminationHead(nn.Module):
 
     def __init__(self, latent_dim: int, task_dim: int, units: Sequence[int]) -> None:
         super().__init__()
-        self.net = mlp(latent_dim + task_dim, units, 1)
+        self.net = mlp(latent_dim + task_dim, units, 1, last=ExactLinear)
 
     def forward(self, z: Tensor, e: Tensor | None) -> Tensor:
         """Logits ``[...]`` for latents ``[..., latent_dim]`` and embeddings ``[..., task_dim]`` (or None)."""
-        return self.net(join(z, e)).squeeze(-1).float()
+        return self.net(join(z, e)).squeeze(-1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from pwm.errors import choose_from
 from pwm.models.dynamics import Dynamics, FlowDynamics, MLPDynamics
 from pwm.models.latent_space import LatentSpace
 from pwm.nn import twohot
-from pwm.nn.layers import SimNorm, join, mlp
+from pwm.nn.layers import ExactLinear, SimNorm, join, mlp
 
 DYNAMICS = ("mlp", "flow")
 REWARD_SCALES = ("real", "symlog")
@@ -19,9 +20,9 @@ OBSERVATION_LIMIT = 10.0
 
 
 class WorldModel(nn.Module):
-    """Predicts latents and rewards. Every method takes any leading dimensions, ``[B]`` or ``[T, B]``;
-    ``task`` is int64 and may have fewer of them (``[B]`` beside ``[T, B, ...]``). With ``task_dim`` 0 there
-    is no embedding and ``task`` is ignored.
+    """Predicts latents and rewards. Every method takes any leading dimensions, ``[B]`` or ``[T, B]``, and the
+    tasks' embeddings ``e``, which the caller looks up once (:meth:`task_embedding`) and which may have fewer
+    of them (``[B, task_dim]`` beside ``[T, B, ...]``); with ``task_dim`` 0 they are None.
 
     Args:
         obs_dim, act_dim: components of an observation and of an action.
@@ -77,7 +78,8 @@ class WorldModel(nn.Module):
         else:
             raise choose_from("dynamics", dynamics, DYNAMICS)
         # Zero weights: a reward of 0 for every state until the data says otherwise.
-        self.reward_head = mlp(latent_dim + task_dim + act_dim, units, twohot.BINS, zero_output=True)
+        inputs = latent_dim + task_dim + act_dim
+        self.reward_head = mlp(inputs, units, twohot.BINS, zero_output=True, last=ExactLinear)
 
     @property
     def space(self) -> LatentSpace:
@@ -85,19 +87,28 @@ class WorldModel(nn.Module):
         return self.dynamics.space
 
     def task_embedding(self, task: Tensor | None) -> Tensor | None:
-        """Embeddings ``[..., task_dim]`` of norm at most 1; None for a single task."""
+        """Embeddings ``[..., task_dim]`` of tasks ``[...]`` (int64); None for a single task."""
         return None if self.embedding is None else self.embedding(task)
 
-    def encode(self, observation: Tensor, task: Tensor | None = None) -> Tensor:
+    @torch.no_grad()
+    def limit_embedding(self) -> None:
+        """Scale embeddings of a norm above 1 back to it. After every optimizer's step and for all tasks: a
+        look-up that did it would do it for the tasks of its own batch alone, and so not alike on all
+        processes."""
+        if self.embedding is not None:
+            weight = self.embedding.weight
+            weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=1.0))
+
+    def encode(self, observation: Tensor, e: Tensor | None = None) -> Tensor:
         """Latents ``[..., latent_dim]`` of observations ``[..., obs_dim]``; with ``simnorm`` each group of 8
         sums to 1."""
         if self.encoder is None:
             return _clipped(observation)
-        return self.encoder(join(observation, self.task_embedding(task)))
+        return self.encoder(join(observation, e))
 
-    def next(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
+    def next(self, z: Tensor, a: Tensor, e: Tensor | None = None) -> Tensor:
         """The predicted next latent ``[..., latent_dim]``."""
-        after = self.dynamics.step(z, self.task_embedding(task), a)
+        after = self.dynamics.step(z, e, a)
         return after if self.encoder is not None else _clipped(after)
 
     def dynamics_errors(
@@ -105,17 +116,17 @@ class WorldModel(nn.Module):
         z: Tensor,
         a: Tensor,
         target: Tensor,
-        task: Tensor | None = None,
+        e: Tensor | None = None,
         predicted: Tensor | None = None,
     ) -> Tensor:
         """The dynamics' squared errors ``[..., latent_dim]``: see the ``errors`` of the two dynamics."""
-        return self.dynamics.errors(z, self.task_embedding(task), a, target, predicted)
+        return self.dynamics.errors(z, e, a, target, predicted)
 
-    def reward_logits(self, z: Tensor, a: Tensor, task: Tensor | None = None) -> Tensor:
-        """Two-hot logits ``[..., 101]`` of the reward for doing ``a`` in ``z``, float32."""
-        return self.reward_head(join(self.space.view(z), self.task_embedding(task), a)).float()
+    def reward_logits(self, z: Tensor, a: Tensor, e: Tensor | None = None) -> Tensor:
+        """Two-hot logits ``[..., 101]`` of the reward for doing ``a`` in ``z``."""
+        return self.reward_head(join(self.space.view(z), e, a))
 
-    def reward(self, z: Tensor, a: Tensor, task: Tensor | None = None, scale: str = "real") -> Tensor:
+    def reward(self, z: Tensor, a: Tensor, e: Tensor | None = None, scale: str = "real") -> Tensor:
         """The predicted reward ``[...]``, on the ``real`` scale or in ``symlog`` space.
 
         Raises:
@@ -123,7 +134,7 @@ class WorldModel(nn.Module):
         """
         if scale not in REWARD_SCALES:
             raise choose_from("reward_scale", scale, REWARD_SCALES)
-        return twohot.decode(self.reward_logits(z, a, task), scale)
+        return twohot.decode(self.reward_logits(z, a, e), scale)
 
 
 def _clipped(observation: Tensor) -> Tensor:
@@ -131,7 +142,7 @@ def _clipped(observation: Tensor) -> Tensor:
 
 
 def _embedding(num_tasks: int, task_dim: int) -> nn.Embedding:
-    embedding = nn.Embedding(num_tasks, task_dim, max_norm=1)
+    embedding = nn.Embedding(num_tasks, task_dim)
     nn.init.uniform_(embedding.weight, -0.02, 0.02)
     return embedding
 

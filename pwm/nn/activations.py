@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from pwm.errors import UserError
 from pwm.nn.linear import linear
+from pwm.nn.precision import full_precision, widened
 
 GROUP = 8
 """Components of a latent that form one simplex."""
@@ -50,8 +51,7 @@ def _mish_with_derivative(x: Tensor) -> tuple[Tensor, Tensor]:
 class _Mish(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        wide = x if x.dtype == torch.float64 else x.float()
-        y, derivative = _mish_with_derivative(wide.contiguous())
+        y, derivative = _mish_with_derivative(widened(x).contiguous())
         ctx.save_for_backward(derivative.to(x.dtype))
         return y.to(x.dtype)
 
@@ -79,10 +79,8 @@ class Mish(nn.Module):
 def _product(groups: Tensor, matrix: Tensor) -> Tensor:
     """``groups`` ``[..., g]`` times a symmetric ``[g, g]``, in full precision also under autocast. It is
     vectorised, as torch's reductions over short groups are not, and leaves nothing to broadcast."""
-    if torch.is_autocast_enabled("cpu"):
-        with torch.autocast("cpu", enabled=False):
-            return linear(groups, matrix)
-    return linear(groups, matrix)
+    with full_precision(groups.device):
+        return linear(groups, matrix)
 
 
 def _group_sums(groups: Tensor) -> Tensor:
@@ -118,7 +116,7 @@ def simnorm(x: Tensor, group: int = GROUP) -> Tensor:
     """
     if x.shape[-1] % group:
         raise UserError(f"SimNorm needs a multiple of {group} components, not {x.shape[-1]}")
-    x = x if x.dtype == torch.float64 else x.float()
+    x = widened(x)
     if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
         return F.softmax(x.unflatten(-1, (-1, group)), dim=-1).flatten(-2)
     return _SimNorm.apply(x, group)

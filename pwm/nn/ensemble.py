@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pwm.nn.activations import Mish
 from pwm.nn.linear import batched_linear, linear
+from pwm.nn.precision import exactly
 
 
 class EnsembleLinear(nn.Module):
@@ -30,6 +31,13 @@ class EnsembleLinear(nn.Module):
         members, outputs, _ = self.weight.shape
         side_by_side = linear(x, self.weight.flatten(0, 1), self.bias.flatten())
         return side_by_side.unflatten(1, (members, outputs)).transpose(0, 1)
+
+
+class ExactEnsembleLinear(EnsembleLinear):
+    """An :class:`EnsembleLinear` in full precision under autocast, too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return exactly(super().forward, x)
 
 
 class EnsembleLayerNorm(nn.Module):
@@ -54,7 +62,7 @@ class EnsembleMLP(nn.Module):
         sizes = [inputs, *units]
         for a, b in itertools.pairwise(sizes):
             layers += [EnsembleLinear(members, a, b, gain=2**0.5), Mish(), EnsembleLayerNorm(members, b)]
-        layers.append(EnsembleLinear(members, sizes[-1], outputs, gain=1.0))
+        layers.append(ExactEnsembleLinear(members, sizes[-1], outputs, gain=1.0))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pwm.nn.activations import Mish, SimNorm
 from pwm.nn.linear import linear
+from pwm.nn.precision import exactly
 
 
 class Linear(nn.Linear):
@@ -22,6 +23,13 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
+
+
+class ExactLinear(Linear):
+    """A :class:`Linear` in full precision under autocast, too: for what is decoded or squashed next."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return exactly(super().forward, x)
 
 
 class NormedLinear(Linear):
@@ -54,16 +62,18 @@ def mlp(
     activation: nn.Module | None = None,
     zero_output: bool = False,
     first: type[NormedLinear] = NormedLinear,
+    last: type[Linear] = Linear,
 ) -> nn.Sequential:
     """``[..., inputs]`` to ``[..., outputs]``: Linear, LayerNorm, Mish for each of ``units``, then the
     output layer: Linear alone, or Linear, LayerNorm, ``activation`` where one is given.
-    ``zero_output`` starts the output layer's weights at 0; ``first`` is the kind of the first layer."""
+    ``zero_output`` starts the output layer's weights at 0; ``first`` and ``last`` are the kinds of the first
+    layer and of an output layer that is Linear alone."""
     sizes = [inputs, *units]
     layers: list[nn.Module] = [
         (NormedLinear if i else first)(a, b, Mish()) for i, (a, b) in enumerate(itertools.pairwise(sizes))
     ]
-    last = sizes[-1]
-    output = Linear(last, outputs) if activation is None else NormedLinear(last, outputs, activation)
+    width = sizes[-1]
+    output = last(width, outputs) if activation is None else NormedLinear(width, outputs, activation)
     if zero_output:
         nn.init.zeros_(output.weight)
     return nn.Sequential(*layers, output)
@@ -84,4 +94,4 @@ def join(*parts: Tensor | None) -> Tensor:
     return torch.cat(given, dim=-1)
 
 
-__all__ = ["Linear", "Mish", "NormedLinear", "PairedLinear", "SimNorm", "join", "mlp"]
+__all__ = ["ExactLinear", "Linear", "Mish", "NormedLinear", "PairedLinear", "SimNorm", "join", "mlp"]

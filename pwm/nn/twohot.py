@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pwm.nn.precision import full_precision, widened
+
 BINS = 101
 LIMIT = 10.0
 """The bins' centres lie evenly on [-LIMIT, LIMIT] in symlog space."""
@@ -34,14 +36,15 @@ def two_hot(x: Tensor) -> Tensor:
 def two_hot_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Soft cross-entropy of ``logits`` ``[..., BINS]`` to the two-hot code of real scalars ``target``
     ``[...]``; returns ``[...]``."""
-    logits = logits.float() if logits.dtype != torch.float64 else logits
+    logits = widened(logits)
     return -(two_hot(target.to(logits.dtype)) * F.log_softmax(logits, dim=-1)).sum(-1)
 
 
 def decode(logits: Tensor, scale: str = "real") -> Tensor:
     """The scalar that ``logits`` ``[..., BINS]`` stand for, ``[...]``: the mean bin, in symlog space
     (``scale="symlog"``) or on the real scale (``scale="real"``)."""
-    logits = logits.float() if logits.dtype != torch.float64 else logits
+    logits = widened(logits)
     bins = torch.linspace(-LIMIT, LIMIT, BINS, dtype=logits.dtype, device=logits.device)
-    mean = F.softmax(logits, dim=-1) @ bins
+    with full_precision(logits.device):
+        mean = F.softmax(logits, dim=-1) @ bins
     return mean if scale == "symlog" else symexp(mean)

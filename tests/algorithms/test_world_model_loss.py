@@ -43,7 +43,7 @@ def deviations(updates: int, variant: str, latent: str) -> Tensor:
         loss(batch())[0].backward()
         optimizer.step()
     with torch.no_grad():
-        return agent.encode(batch().observation[0], TASK).std(0, correction=0)
+        return agent.encode(batch().observation[0], agent.look_up(TASK)).std(0, correction=0)
 
 
 def spread(deviations: Tensor) -> float:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pwm.algorithms.agent import Agent
+from pwm.algorithms.agent import Agent, Tasks
 from pwm.envs.base import Step, VectorEnv
 from pwm.evaluation import gradient_quality
 from tests.fakes import CountingEnv
@@ -49,7 +49,10 @@ def knowing(factor: float) -> Agent:
         next=lambda z, a, task: z + factor * (a @ WEIGHTS)[:, None],
     )
     act = lambda observation, task: torch.rand(len(observation), 2) - 0.5  # noqa: E731
-    return cast(Agent, SimpleNamespace(world_model=model, act=act, encode=lambda o, task: o))
+    look_up = lambda task: Tasks(task, None)  # noqa: E731
+    return cast(
+        Agent, SimpleNamespace(world_model=model, act=act, look_up=look_up, encode=lambda o, tasks: o)
+    )
 
 
 def agreement(factor: float) -> list[float]:

@@ -44,7 +44,8 @@ def test_the_decoded_reward_follows_the_real_one_on_transitions_held_out(alg: st
     for _ in range(150):
         trainer.learner.update_world_model(trainer.replay.sample(64))
     with torch.no_grad():
-        latent = trainer.agent.encode(held_out.observation[:-1], held_out.task)
-        reward = trainer.agent.world_model.reward(latent, held_out.action, held_out.task)
+        tasks = trainer.agent.look_up(held_out.task)
+        latent = trainer.agent.encode(held_out.observation[:-1], tasks)
+        reward = trainer.agent.world_model.reward(latent, held_out.action, tasks.embedding)
     both = torch.stack([reward.flatten(), held_out.reward.flatten()])
     assert torch.corrcoef(both)[0, 1] >= 0.95

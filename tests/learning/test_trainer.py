@@ -93,7 +93,7 @@ def test_a_world_model_of_the_observation_itself(alg: str) -> None:
     assert t.read_metrics()["wm_loss"] > 0
     observation = t.observation.clone()
     observation[0] = 1e6
-    z = t.agent.encode(observation, t.env.task)
+    z = t.agent.encode(observation, t.agent.look_up(t.env.task))
     assert z.shape == observation.shape and z.abs().max() == 10
 
 
@@ -104,7 +104,7 @@ def test_standardized_latents_stay_standardized_along_training(alg: str) -> None
         t.run_epoch()
     assert t.read_metrics()["wm_loss"] > 0
     seen = t.replay.sample(64)
-    z = t.agent.world_model.space.view(t.agent.encode(seen.observation, seen.task))
+    z = t.agent.world_model.space.view(t.agent.encode(seen.observation, t.agent.look_up(seen.task)))
     assert 0.5 < z.std((0, 1)).mean() < 2
     assert z.mean().abs() < 0.5
 

@@ -48,15 +48,15 @@ def minimize(module: nn.Module, loss: Callable[[], Tensor], steps: int, lr: floa
 def test_time_dimension_gives_what_its_slices_give(variant: str, task_dim: int) -> None:
     model = build(variant, task_dim)
     observation, a = batch(6, 5)
-    task = torch.tensor([0, 1, 1, 0, 1]) if task_dim else None
-    z = model.encode(observation, task)
-    after = model.next(z, a, task)
+    e = model.task_embedding(torch.tensor([0, 1, 1, 0, 1]))
+    z = model.encode(observation, e)
+    after = model.next(z, a, e)
     assert z.shape == after.shape == (6, 5, LATENT)
-    assert model.reward_logits(z, a, task).shape == (6, 5, 101)
-    assert model.reward(z, a, task).shape == (6, 5)
-    assert model.dynamics_errors(z, a, after, task).shape == after.shape
-    torch.testing.assert_close(z[2], model.encode(observation[2], task))
-    torch.testing.assert_close(after[2], model.next(z[2], a[2], task))
+    assert model.reward_logits(z, a, e).shape == (6, 5, 101)
+    assert model.reward(z, a, e).shape == (6, 5)
+    assert model.dynamics_errors(z, a, after, e).shape == after.shape
+    torch.testing.assert_close(z[2], model.encode(observation[2], e))
+    torch.testing.assert_close(after[2], model.next(z[2], a[2], e))
 
 
 def test_latents_lie_on_simplices() -> None:
@@ -74,11 +74,11 @@ def test_observation_latents_are_the_clipped_observation_and_may_stand_still(
     torch.nn.init.zeros_(model.get_parameter("dynamics.net.2.weight"))
     observation, a = batch(50)
     observation[0] = 1e6
-    task = torch.zeros(50, dtype=torch.int64) if task_dim else None
-    z = model.encode(observation, task)
+    e = model.task_embedding(torch.zeros(50, dtype=torch.int64))
+    z = model.encode(observation, e)
     assert model.latent_dim == OBS
     torch.testing.assert_close(z, observation.clamp(-10, 10))
-    torch.testing.assert_close(model.next(z, a, task), z)
+    torch.testing.assert_close(model.next(z, a, e), z)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -140,29 +140,36 @@ def test_task_embedding_is_a_parameter_and_receives_gradient(variant: str) -> No
     assert model.embedding is not None
     assert any(p is model.embedding.weight for p in model.parameters())
     observation, a = batch(5)
-    task = torch.zeros(5, dtype=torch.long)
-    z = model.encode(observation, task)
-    model.dynamics_errors(z, a, torch.zeros(5, LATENT), task).sum().backward()
+    e = model.task_embedding(torch.zeros(5, dtype=torch.long))
+    z = model.encode(observation, e)
+    model.dynamics_errors(z, a, torch.zeros(5, LATENT), e).sum().backward()
     gradient = model.embedding.weight.grad
     assert gradient is not None
     assert gradient[0].abs().min() > 0
     assert gradient[1].abs().max() == 0  # a task that is not in the batch
 
 
-def test_task_embedding_changes_every_prediction_and_keeps_its_norm() -> None:
+def test_task_embedding_changes_every_prediction() -> None:
     model = build(task_dim=4)
     assert model.embedding is not None
     torch.nn.init.normal_(model.embedding.weight, std=100)
     torch.nn.init.normal_(model.reward_head[-1].weight)  # type: ignore[arg-type]
-    tasks = torch.tensor([0]), torch.tensor([1])
+    first, second = (model.task_embedding(torch.tensor([task])) for task in (0, 1))
     observation, a = batch(1)
-    z = model.encode(observation, tasks[0])
+    z = model.encode(observation, first)
     for predict in (model.next, model.reward):
-        assert not torch.allclose(predict(z, a, tasks[0]), predict(z, a, tasks[1]))
-    assert not torch.allclose(z, model.encode(observation, tasks[1]))
-    embedding = model.task_embedding(torch.tensor([0, 1]))
-    assert embedding is not None
-    torch.testing.assert_close(embedding.norm(dim=-1), torch.ones(2), rtol=1e-4, atol=0)
+        assert not torch.allclose(predict(z, a, first), predict(z, a, second))
+    assert not torch.allclose(z, model.encode(observation, second))
+
+
+def test_embeddings_are_scaled_back_to_a_norm_of_at_most_1() -> None:
+    model = build(task_dim=4)
+    assert model.embedding is not None
+    with torch.no_grad():
+        model.embedding.weight[0] = 100.0
+        model.embedding.weight[1] = 0.1
+    model.limit_embedding()
+    torch.testing.assert_close(model.embedding.weight.norm(dim=-1), torch.tensor([1.0, 0.2]))
 
 
 def test_single_task_has_no_embedding() -> None:
