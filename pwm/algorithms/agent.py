@@ -63,12 +63,13 @@ class Agent(nn.Module):
         self.return_stats = RunningStats(1, num_tasks)
 
     @torch.no_grad()
-    def observe(self, observation: Tensor, reward: Tensor, task: Tensor) -> None:
-        """Take observations ``[..., obs_dim]`` and rewards ``[...]`` into the statistics."""
+    def observe(self, observation: Tensor, reward: Tensor, task: Tensor, real: Tensor | None = None) -> None:
+        """Take observations ``[..., obs_dim]`` and rewards ``[...]`` of tasks ``[...]`` into the statistics,
+        but for those that ``real`` ``[...]`` (bool) says are none."""
         if self.observation_stats is not None:
-            self.observation_stats.update(observation, task)
+            self.observation_stats.update(observation, task, real)
         if self.reward_stats is not None:
-            self.reward_stats.update(reward[..., None], task)
+            self.reward_stats.update(reward[..., None], task, real)
 
     def look_up(self, task: Tensor) -> Tasks:
         """The tasks ``[B]`` (int64) with their embeddings."""

@@ -51,11 +51,15 @@ class RunningStats(nn.Module):
         self.register_buffer("squares", torch.zeros(groups, dim, dtype=torch.float64))
 
     @torch.no_grad()
-    def update(self, values: Tensor, group: Tensor) -> None:
-        """Merge ``values`` ``[..., dim]`` of groups ``group`` ``[...]`` (int64)."""
+    def update(self, values: Tensor, group: Tensor, real: Tensor | None = None) -> None:
+        """Merge ``values`` ``[..., dim]`` of groups ``group`` ``[...]`` (int64), but for those that ``real``
+        ``[...]`` (bool) says are none."""
         flat, index = values.reshape(-1, self.mean.shape[1]).double(), group.reshape(-1)
         weight = torch.zeros(len(flat), len(self.count), dtype=torch.float64, device=flat.device)
         weight.scatter_(1, index[:, None], 1.0)  # [n, groups], one-hot
+        if real is not None:
+            weight.masked_fill_(~real.reshape(-1, 1), 0.0)
+            flat = flat.masked_fill(~real.reshape(-1, 1), 0.0)
         count = sum_over_processes(weight.sum(0)[:, None])
         mean = sum_over_processes(weight.t() @ flat) / count.clamp(min=1)
         squares = sum_over_processes(weight.t() @ (flat - mean[index]).square())

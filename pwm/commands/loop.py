@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from pwm.config.types import TrainConfig
+from pwm.errors import UserError
 from pwm.evaluation.closed_loop import EVALUATION_SEED, Evaluator, summarize
 from pwm.learning.build import build_env
 from pwm.learning.meters import NotFinite
@@ -63,9 +64,8 @@ class TrainingRun:
             return self._loop(writer)
         except NotFinite as error:
             self._say(writer, str(error))
-            raise NotFinite(
-                f"{error}; {self.checkpoints.kept()} in {self.folder.checkpoints}; try a smaller learning "
-                "rate in a new run=<folder>, or run the same command again if the machine is suspect"
+            raise UserError(
+                f"{error}; {self.checkpoints.kept()} in {self.folder.checkpoints}; {error.advice}"
             ) from None
         finally:
             self._tracker.close()

@@ -69,7 +69,7 @@ class Replay:
         ring["valid"][row] = False
         self._age += 1
         self._written += 1
-        ring["valid"][(row - self.horizon + 1) % self.rows] = self._age >= self.horizon
+        ring["valid"][(row - self.horizon + 1) % self.rows] = (self._age >= self.horizon) & ~step.diverged
         self._age.masked_fill_(step.terminated | step.truncated, 0)
 
     def num_slices(self) -> int:

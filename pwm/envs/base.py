@@ -24,9 +24,21 @@ class Step(NamedTuple):
     terminated: Tensor
     """``[N]`` bool: the task ended the episode (no value beyond it)."""
     truncated: Tensor
-    """``[N]`` bool: the time limit ended the episode (value beyond it, so bootstrap)."""
+    """``[N]`` bool: the time limit ended the episode (value beyond it, so bootstrap), or the simulation
+    diverged."""
     final_observation: Tensor
-    """``[N, obs_dim]`` the observation the action led to, before any reset."""
+    """``[N, obs_dim]`` the observation the action led to, before any reset. Where the simulation diverged it
+    shows as numbers that are not finite, here and in no other place."""
+
+    @property
+    def diverged(self) -> Tensor:
+        """``[N]`` bool: the simulation came to numbers that are not finite, so nothing is to be learned."""
+        return diverged(self.reward, self.final_observation)
+
+
+def diverged(reward: Tensor, final_observation: Tensor) -> Tensor:
+    """``[N]`` bool: see :attr:`Step.diverged`. Environments end such an episode as truncated."""
+    return ~(final_observation.isfinite().all(-1) & reward.isfinite())
 
 
 class VectorEnv(Protocol):

@@ -65,14 +65,15 @@ class Evaluator:
             if watch is not None:
                 watch(observation, returns, running)
             step = env.step(agent.act(observation, env.task, deterministic=True))
-            returns += torch.where(running, step.reward, 0)
-            velocity += torch.where(running, env.forward_velocity(step.final_observation), 0)
-            length += running
+            real = running & ~step.diverged  # an episode ends before the step in which it diverges
+            returns += torch.where(real, step.reward, 0)
+            velocity += torch.where(real, env.forward_velocity(step.final_observation), 0)
+            length += real
             running &= ~(step.terminated | step.truncated)
             observation = step.observation
             if step_index % CHECK_EVERY == 0 and not running.any():
                 break
-        return Evaluation(returns, length, velocity / length, env.task)
+        return Evaluation(returns, length, velocity / length.clamp(min=1), env.task)
 
 
 def summarize(evaluation: Evaluation, tasks: tuple[str, ...]) -> dict[str, float]:

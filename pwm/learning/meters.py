@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,46 @@ from torch import Tensor
 
 from pwm.errors import UserError
 
+ENVIRONMENTS = "environments"
+"""What is flagged where most environments diverged in one epoch."""
+REMEDIES = {
+    r"wm_|dyn_|rew_|term_": "wm_lr",
+    r"pi_|imagined_|latent_|action_": "actor_lr",
+    r"v_": "critic_lr",
+}
+"""By how a metric's name begins: the learning rate that it answers to."""
+
 
 class NotFinite(UserError):
-    """Training produced a number that is not finite."""
+    """Training produced a number that is not finite, or most environments diverged.
+
+    Attributes:
+        culprits: the metrics, or :data:`ENVIRONMENTS`.
+    """
+
+    def __init__(self, culprits: list[str], epoch: int) -> None:
+        # Networks that are not finite make environments diverge, not the reverse.
+        self.culprits = [name for name in culprits if name != ENVIRONMENTS] or culprits
+        if self.culprits == [ENVIRONMENTS]:
+            super().__init__(f"most environments diverged in epoch {epoch}")
+        else:
+            super().__init__(f"not finite in epoch {epoch}: {', '.join(self.culprits)}")
+
+    @property
+    def advice(self) -> str:
+        """What to try, according to what it was."""
+        if self.culprits == [ENVIRONMENTS]:
+            return (
+                "the simulation cannot follow these actions: try other env.options or a smaller actor_lr "
+                "in a new run=<folder>"
+            )
+        rates = [
+            rate for start, rate in REMEDIES.items() if any(re.match(start, name) for name in self.culprits)
+        ]
+        return (
+            f"try a smaller {' or '.join(rates) or 'learning rate'} in a new run=<folder>, or run the same "
+            "command again if the machine is suspect"
+        )
 
 
 class Meters:
@@ -36,7 +74,10 @@ class Meters:
 
     def watch(self, name: str, value: Tensor, epoch: int) -> None:
         """Remember ``epoch`` if any element of ``value`` is not finite and none was before."""
-        bad = ~value.isfinite().all()
+        self.flag(name, ~value.isfinite().all(), epoch)
+
+    def flag(self, name: str, bad: Tensor, epoch: int) -> None:
+        """Remember ``epoch`` if ``bad`` (a scalar bool) and nothing was before."""
         first = self._first_bad.get(name)
         never = torch.full((), -1, dtype=torch.int64, device=self._device)
         first = never if first is None else first
@@ -71,8 +112,7 @@ class Meters:
         bad = {name: int(n) for name, n in zip(watched, numbers[len(names) :], strict=True) if n >= 0}
         if bad:
             epoch = min(bad.values())
-            culprits = ", ".join(sorted(name for name, first in bad.items() if first == epoch))
-            raise NotFinite(f"not finite in epoch {epoch}: {culprits}")
+            raise NotFinite(sorted(name for name, first in bad.items() if first == epoch), epoch)
         return dict(zip(names, numbers, strict=False))
 
     def state_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pwm.errors import UserError
 from pwm.learning.build import build_agent, build_env, resolve_device
 from pwm.learning.episodes import WINDOW, EpisodeStats
 from pwm.learning.learner import Learner
-from pwm.learning.meters import Meters
+from pwm.learning.meters import ENVIRONMENTS, Meters
 from pwm.learning.timing import PhaseTimer
 from pwm.run.signals import Dropped
 
@@ -60,7 +60,7 @@ class Trainer:
         self.meters, self.timer = Meters(self.device), PhaseTimer(self.device)
         self.epoch = self.trained_epochs = 0
         self.observation = self.env.reset()
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
         self._visited = self.observation[None]
         self._longest_episode = int(self.env.episode_length.max())
         self._walks = bool(self.env.forward_velocity(self.observation).isfinite().any())
@@ -146,29 +146,32 @@ class Trainer:
         step = self.env.step(action)
         self.replay.add(before, action, step)
         self.episodes.add(step)
-        self._seen.append((before, step.reward))
-        self.meters.watch("observation", step.final_observation, self.epoch + 1)
-        self.meters.watch("reward", step.reward, self.epoch + 1)
+        self._seen.append((before, step.reward, ~step.diverged))
         if self._walks:
             self.meters.add({"forward_velocity": self.env.forward_velocity(before).nanmean()})
         self.observation = step.observation
         return step
 
     def _observe(self) -> None:
-        """Take this epoch's steps into the statistics, and remember what was acted on."""
-        self._visited, reward = (torch.stack(parts) for parts in zip(*self._seen, strict=True))
+        """Take this epoch's steps into the statistics, and remember what was acted on. Where a simulation
+        diverged, what was acted on is a real observation, but its reward may be none."""
+        self._visited, reward, real = (torch.stack(parts) for parts in zip(*self._seen, strict=True))
         self._seen.clear()
-        self.agent.observe(self._visited, reward, self.env.task.expand_as(reward))
+        self.agent.observe(self._visited, reward, self.env.task.expand_as(reward), real)
+        most = 2 * (~real).any(0).sum() > self.env.num_envs
+        self.meters.flag(ENVIRONMENTS, most, self.epoch + 1)
 
     def returns(self) -> dict[str, float]:
         """``R`` and ``episode_length``: means over the last finished training episodes, nan before the
-        first. With several tasks, the mean over the tasks, and each one's return as ``R_<task>``."""
+        first. With several tasks, the mean over the tasks, and each one's return as ``R_<task>``.
+        ``diverged`` is the number of episodes so far whose simulation diverged."""
         table = sum_over_processes(self.episodes.sums())
-        means = (table[:, :2] / table[:, 2:]).tolist()
+        means = (table[:, :2] / table[:, 2:3]).tolist()
         tasks = self.env.tasks
         result = {
             "R": sum(row[0] for row in means) / len(tasks),
             "episode_length": sum(row[1] for row in means) / len(tasks),
+            "diverged": int(table[:, 3].sum()),
         }
         if len(tasks) > 1:
             result |= {f"R_{task}": row[0] for task, row in zip(tasks, means, strict=True)}
@@ -240,7 +243,8 @@ class Trainer:
         self.replay.load_state_dict(state["replay"][self.rank])
         self.env.load_state_dict(state["env"][self.rank])
         self.meters.load_state_dict(process["meters"])
-        self.episodes.load_state_dict(process["episodes"])
+        # Checkpoints of before diverged episodes were counted have none.
+        self.episodes.load_state_dict({"diverged": self.episodes.diverged, **process["episodes"]})
         self.observation = process["observation"].to(self.device)
         torch.set_rng_state(process["random"])
         if self.device.type == "cuda":

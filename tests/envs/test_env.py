@@ -172,6 +172,27 @@ def test_a_diverged_environment_leaves_the_others_alone(name: str) -> None:
     assert torch.equal(found.observation[kept], expected.observation[kept])
 
 
+@pytest.mark.parametrize("cause", ["action", "state"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_diverged_episode_is_truncated_and_a_new_one_begins(name: str, cause: str) -> None:
+    env = make(name, num_envs=3)
+    rollout(env, 2)
+    action = torch.full((3, env.act_dim), 0.1)
+    if cause == "action":
+        action[1] = math.nan
+    else:
+        state = env.state_dict()
+        state["joint_qd"][1] = 1e30
+        env.load_state_dict(state)
+    step = env.step(action)
+    assert step.diverged.tolist() == [False, True, False]
+    assert step.truncated.tolist() == [False, True, False] and not step.terminated[1]
+    assert step.observation.isfinite().all()
+    for _ in range(20):
+        step = env.step(torch.full((3, env.act_dim), 0.1))
+        assert step.observation.isfinite().all() and not step.diverged.any()
+
+
 def test_starts_vary_within_their_bounds() -> None:
     joint_q, joint_qd = make("ant", num_envs=512).get_state()
     nominal = torch.tensor([0.0, 0.75, 0.0])

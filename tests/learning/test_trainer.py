@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 
 import pytest
 import torch
 
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
+from pwm.envs.base import Step
 from pwm.learning.meters import NotFinite
 from pwm.learning.trainer import Trainer, make_accelerator
 
@@ -175,25 +177,63 @@ def continued(t: Trainer) -> dict[str, object]:
     return {key: value for key, value in t.read_metrics().items() if not key.startswith("seconds")}
 
 
-@pytest.mark.parametrize("culprit", ["observation", "wm_loss"])
-def test_a_number_that_is_not_finite_names_itself_and_the_epoch(
-    culprit: str, monkeypatch: pytest.MonkeyPatch
+def diverge(t: Trainer, monkeypatch: pytest.MonkeyPatch, rows: slice) -> None:
+    """From now on the simulation of the environments ``rows`` diverges at every step."""
+    step = t.env.step
+
+    def diverging(action: torch.Tensor) -> Step:
+        done = step(action)
+        final, truncated = done.final_observation.clone(), done.truncated.clone()
+        final[rows], truncated[rows] = float("nan"), True
+        return done._replace(
+            final_observation=final, truncated=truncated, terminated=done.terminated & ~truncated
+        )
+
+    monkeypatch.setattr(t.env, "step", diverging)
+
+
+@pytest.mark.parametrize("collection", ["closed_loop", "lockstep"])
+def test_an_environment_that_diverges_is_left_out_and_counted(
+    collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    t = trainer("alg=st_flow_v1", f"collection={collection}", "wm_loss=mixture", "normalize_reward=true")
+    for _ in range(3):
+        t.run_epoch()
+    assert t.read_metrics()["diverged"] == 0
+    diverge(t, monkeypatch, slice(2, 4))
+    for _ in range(4):
+        t.run_epoch()
+    t.state_dict()  # would refuse what is not finite
+    metrics = t.read_metrics()
+    assert metrics["diverged"] == 2 * 4 * t.config.horizon
+    assert all(math.isfinite(value) for key, value in metrics.items() if "loss" in key or key == "R")
+    assert all(value.isfinite().all() for value in t.agent.state_dict().values())
+    batch = t.replay.sample(500)
+    assert batch.observation.isfinite().all() and batch.reward.isfinite().all()
+
+
+def test_the_run_ends_when_most_environments_diverge(monkeypatch: pytest.MonkeyPatch) -> None:
+    t = trainer("alg=st_baseline")
+    t.run_epoch()
+    diverge(t, monkeypatch, slice(0, 5))  # of 8
+    t.run_epoch()
+    with pytest.raises(NotFinite, match="most environments diverged in epoch 2") as caught:
+        t.read_metrics()
+    assert "env.options" in caught.value.advice
+
+
+@pytest.mark.parametrize(("network", "rate"), [("world_model", "wm_lr"), ("actor", "actor_lr")])
+def test_a_number_that_is_not_finite_names_itself_the_epoch_and_a_remedy(network: str, rate: str) -> None:
     t = trainer("alg=st_baseline")
     for _ in range(3):
         t.run_epoch()
     t.state_dict()
-    if culprit == "observation":
-        step = t.env.step
-        monkeypatch.setattr(
-            t.env, "step", lambda a: (s := step(a))._replace(final_observation=s.final_observation / 0)
-        )
-    else:
-        next(t.agent.world_model.parameters()).data.fill_(float("nan"))
+    next(t.agent.get_submodule(network).parameters()).data.fill_(float("nan"))
     t.run_epoch()
     t.run_epoch()
-    with pytest.raises(NotFinite, match=f"not finite in epoch 4: .*{culprit}"):
+    with pytest.raises(NotFinite, match="not finite in epoch 4: ") as caught:
         t.state_dict()
+    assert rate in caught.value.advice
 
 
 def test_a_checkpoint_of_other_processes_is_refused() -> None:

@@ -51,7 +51,7 @@ def test_init_scale_starts_the_policy_near_zero() -> None:
 
 def test_layers_are_linear_mish_layernorm() -> None:
     kinds = [type(layer).__name__ for layer in Actor(16, 3, [400, 200, 100]).mean]
-    assert kinds == ["Linear", "Mish", "LayerNorm"] * 3 + ["Linear"]
+    assert kinds == ["Linear", "Mish", "LayerNorm"] * 3 + ["ExactLinear"]
 
 
 def test_critic_returns_every_members_value() -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from pwm.envs.base import Step
+from pwm.envs.base import Step, diverged
 from pwm.envs.dflex.package import environments, expected_names
 from pwm.errors import UserError
 
@@ -88,14 +88,15 @@ class DflexEnv:
         if action.shape != self.action_mask.shape:
             raise ValueError(f"expected actions {list(self.action_mask.shape)}, got {list(action.shape)}")
         with self._running():
-            _, reward, done, info = self._sim.step(action.detach().to(self.action_mask))
+            _, reward, _, info = self._sim.step(action.detach().to(self.action_mask))
             final_observation = info["obs_before_reset"]
+            lost = diverged(reward, final_observation)
+            terminated = info["termination"] & ~lost
+            truncated = (info["truncation"] & ~terminated) | lost
             if self._auto_reset:
-                ended = done.nonzero().squeeze(1)
+                ended = (terminated | truncated).nonzero().squeeze(1)
                 if len(ended):
                     self._begin_episode(ended)
-        terminated = info["termination"]
-        truncated = info["truncation"] & ~terminated
         return Step(self._observation(), reward, terminated, truncated, final_observation)
 
     def get_state(self) -> tuple[Tensor, Tensor]:

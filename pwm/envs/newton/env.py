@@ -11,7 +11,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from pwm.envs.base import DT, Capsule, Step
+from pwm.envs.base import DT, Capsule, Step, diverged
 from pwm.envs.newton.solver import GroundContact, SubsteppingSolver
 from pwm.errors import UserError
 
@@ -30,8 +30,8 @@ class NewtonEnv(ABC):
     """Identical articulations driven by joint torques, y up, with the conventions of dflex.
 
     The reward of a step is that of the observation before it and the clipped action. An episode is
-    truncated after ``episode_length`` steps unless it terminates at that very step. A simulation that
-    diverges shows as nan in its own environment's observations and leaves the others untouched.
+    truncated after ``episode_length`` steps unless it terminates at that very step, and where its simulation
+    diverges, which leaves the other environments untouched.
     """
 
     NAME: ClassVar[str]
@@ -106,8 +106,9 @@ class NewtonEnv(ABC):
         self._action = action
         self._steps += 1
         final_observation = self._observe()
-        terminated = self._terminated(final_observation)
-        truncated = (self._steps >= self.episode_length) & ~terminated
+        lost = diverged(reward, final_observation)
+        terminated = self._terminated(final_observation) & ~lost
+        truncated = ((self._steps >= self.episode_length) & ~terminated) | lost
         self._observation = final_observation
         if self._auto_reset:
             self._reset_where(terminated | truncated)
