@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pwm.algorithms.agent import Agent, Tasks
 from pwm.algorithms.normalizer import moments
-from pwm.data.batch import Batch
+from pwm.data.batch import Batch, Slices, Transitions
 from pwm.models.latent_space import SMALLEST_DEVIATION
 from pwm.nn.precision import full_precision
 from pwm.nn.twohot import two_hot_loss
@@ -25,7 +25,9 @@ class WorldModelLoss(nn.Module):
 
     * carried: ``z_0 = enc(o_0)`` and the model's own ``z_t`` from there on, with gradient
       (Georgiev et al. 2024, eq. 2 and 3);
-    * one step: ``z_t = enc(o_t)`` for every t, all in one batched call ("simulation-free").
+    * one step: ``z_t = enc(o_t)`` for every t, all in one batched call ("simulation-free"). It needs no
+      slices, and has none: a transition that ends an episode, and those just before it, are in few, so the
+      transitions are drawn each by itself, and so they are for the termination head.
 
     With standardized latents a component's error is a share of its variance. An encoder makes an error small
     by drawing its latents together (the more so for a flow, whose target ``z* - z`` pulls ``z`` along), and a
@@ -38,6 +40,7 @@ class WorldModelLoss(nn.Module):
 
     Args:
         agent: the networks and statistics.
+        horizon: ``H``.
         carried: weight of the carried form, 0 to 1; the one-step form has the rest.
         dynamics_weight, reward_weight, termination_weight: factors of the terms.
         rho: temporal weight.
@@ -48,6 +51,7 @@ class WorldModelLoss(nn.Module):
     def __init__(
         self,
         agent: Agent,
+        horizon: int,
         carried: float,
         dynamics_weight: float,
         reward_weight: float,
@@ -57,69 +61,82 @@ class WorldModelLoss(nn.Module):
         super().__init__()
         self.world_model, self.termination = agent.world_model, agent.termination
         object.__setattr__(self, "agent", agent)  # not a submodule
-        self.carried, self.rho = carried, rho
+        self.horizon, self.carried, self.rho = horizon, carried, rho
         self.dynamics_weight, self.reward_weight = dynamics_weight, reward_weight
         self.termination_weight = termination_weight
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss and its parts, scalars, over a batch of ``B`` slices of ``H`` transitions."""
-        tasks = self.agent.look_up(batch.task)
+        """The loss and its parts, scalars."""
+        transitions = batch.transitions
+        tasks = self.agent.look_up(transitions.task)
         with torch.no_grad():
-            targets = self.agent.encode(batch.observation[1:], tasks)
+            targets = self.agent.encode(transitions.next_observation, tasks)
         if self.world_model.space.standardizes:
             mean, variance = moments(targets)
             self.world_model.space.update(mean, variance.sqrt())
         dynamics = reward = torch.zeros((), device=targets.device)
-        for weight, form in ((self.carried, self._carried), (1 - self.carried, self._one_step)):
-            if weight > 0:
-                terms = self._weigh(batch, tasks, *form(batch, tasks, targets))
-                dynamics, reward = dynamics + weight * terms[0], reward + weight * terms[1]
+        if self.carried < 1:
+            terms = self._one_step(transitions, tasks, targets)
+            dynamics, reward = (1 - self.carried) * terms[0], (1 - self.carried) * terms[1]
+        if self.carried > 0:
+            assert batch.slices is not None
+            terms = self._carried(batch.slices)
+            dynamics, reward = dynamics + self.carried * terms[0], reward + self.carried * terms[1]
         loss = self.dynamics_weight * dynamics + self.reward_weight * reward
         parts = {"dyn_loss": dynamics.detach(), "rew_loss": reward.detach()}
         if self.termination is not None:
-            ended = self._termination(batch, tasks, targets)
+            ended = self._termination(transitions, tasks, targets)
             loss = loss + self.termination_weight * ended
             parts["term_loss"] = ended.detach()
         return loss, parts | {"wm_loss": loss.detach()}
 
-    def _one_step(self, batch: Batch, tasks: Tasks, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoded latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
-        latents = self.agent.encode(batch.observation[:-1], tasks)
+    def _one_step(self, batch: Transitions, tasks: Tasks, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The dynamics and the reward term on encoded latents ``[n, latent_dim]``. Each transition has the
+        mean weight of a slice's, so that both forms are of one size."""
+        latents = self.agent.encode(batch.observation, tasks)
         errors = self.world_model.dynamics_errors(latents, batch.action, targets, tasks.embedding)
-        return latents, self._mean_share(errors, latents)
+        weight = float(self._weights(errors).mean())
+        reward = self._reward_loss(latents, batch.action, batch.reward, tasks).mean()
+        return weight * self._mean_share(errors, latents).mean(), weight * reward / self.horizon
 
-    def _carried(self, batch: Batch, tasks: Tasks, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """The model's own latents ``[H, B, latent_dim]`` and the dynamics' errors ``[H, B]`` on them."""
-        model, e, action = self.world_model, tasks.embedding, batch.action
-        carried = [self.agent.encode(batch.observation[0], tasks)]
+    def _carried(self, batch: Slices) -> tuple[Tensor, Tensor]:
+        """The dynamics and the reward term on the model's own latents ``[H, B, latent_dim]``."""
+        model, action = self.world_model, batch.action
+        tasks = self.agent.look_up(batch.task)
+        with torch.no_grad():
+            targets = self.agent.encode(batch.observation[1:], tasks)
+        carried, e = [self.agent.encode(batch.observation[0], tasks)], tasks.embedding
         for a in action[:-1]:
             carried.append(model.next(carried[-1], a, e))
         latents = torch.stack(carried)
         # What was carried is also the prediction; the last one is only needed by the loss.
         errors = model.dynamics_errors(latents[:-1], action[:-1], targets[:-1], e, latents[1:])
         last = model.dynamics_errors(latents[-1:], action[-1:], targets[-1:], e)
-        return latents, self._mean_share(torch.cat([errors, last]), latents)
+        errors = self._mean_share(torch.cat([errors, last]), latents)
+        weight = self._weights(errors)
+        reward = self._reward_loss(latents, action, batch.reward, tasks)
+        with full_precision(errors.device):
+            dynamics = weight @ errors.mean(1)
+        return dynamics / self.horizon, (weight * reward.mean(1)).mean() / self.horizon
+
+    def _weights(self, like: Tensor) -> Tensor:
+        """``rho^t`` ``[H]``."""
+        return self.rho ** torch.arange(self.horizon, device=like.device, dtype=like.dtype)
 
     def _mean_share(self, errors: Tensor, latents: Tensor) -> Tensor:
-        """The mean over components ``[H, B]`` of squared ``errors`` ``[H, B, latent_dim]``; where latents are
+        """The mean over components ``[...]`` of squared ``errors`` ``[..., latent_dim]``; where latents are
         standardized, as shares of the variance of ``latents``."""
         if self.world_model.space.standardizes:
             variance = moments(latents)[1] + SMALLEST_DEVIATION**2
             errors = errors / torch.where(variance > SPREAD_FLOOR**2, variance.detach(), variance)
         return errors.mean(-1)
 
-    def _weigh(self, batch: Batch, tasks: Tasks, latents: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
-        """The dynamics and the reward term for latents ``[H, B, latent_dim]`` with errors ``[H, B]``."""
-        horizon = len(errors)
-        weight = self.rho ** torch.arange(horizon, device=errors.device, dtype=errors.dtype)
-        target = self.agent.scale_reward(batch.reward, batch.task)
-        logits = self.world_model.reward_logits(latents, batch.action, tasks.embedding)
-        reward = two_hot_loss(logits, target).mean(1)
-        with full_precision(errors.device):
-            dynamics = weight @ errors.mean(1)
-        return dynamics / horizon, (weight * reward).mean() / horizon
+    def _reward_loss(self, latents: Tensor, action: Tensor, reward: Tensor, tasks: Tasks) -> Tensor:
+        """Soft cross-entropy ``[...]`` of the predicted to the real rewards ``[...]``."""
+        logits = self.world_model.reward_logits(latents, action, tasks.embedding)
+        return two_hot_loss(logits, self.agent.scale_reward(reward, tasks.task))
 
-    def _termination(self, batch: Batch, tasks: Tasks, targets: Tensor) -> Tensor:
+    def _termination(self, batch: Transitions, tasks: Tasks, targets: Tensor) -> Tensor:
         """Binary cross-entropy of the head on the encoded next observations."""
         logits = self.agent.termination_logits(targets, tasks)
         return F.binary_cross_entropy_with_logits(logits, batch.terminated.to(logits.dtype))

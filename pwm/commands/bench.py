@@ -88,13 +88,13 @@ def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
     trainer = Trainer(config, accelerator)
     device = trainer.device
     matmul = _matmul_rate(device, repeats)
-    while trainer.replay.num_slices() == 0:
+    while not trainer.can_learn():
         trainer.collect()
     trainer.trained_epochs = max(1, config.actor_start_epoch)  # every epoch as in the middle of a run
     learner = trainer.learner
 
     def model_update() -> None:
-        learner.update_world_model(trainer.replay.sample(config.wm_batch_size))
+        learner.update_world_model(trainer.sample())
 
     def actor_update() -> Any:
         return learner.update_actor(*trainer.start_states())[1]

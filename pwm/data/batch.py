@@ -7,7 +7,24 @@ from typing import NamedTuple
 from torch import Tensor
 
 
-class Batch(NamedTuple):
+class Transitions(NamedTuple):
+    """``n`` transitions, each drawn by itself: uniformly from all that are stored."""
+
+    observation: Tensor
+    """``[n, obs_dim]``."""
+    action: Tensor
+    """``[n, act_dim]``."""
+    reward: Tensor
+    """``[n]``."""
+    terminated: Tensor
+    """``[n]`` bool."""
+    next_observation: Tensor
+    """``[n, obs_dim]`` what the action led to, before any reset."""
+    task: Tensor
+    """``[n]`` int64."""
+
+
+class Slices(NamedTuple):
     """``B`` slices of ``H`` transitions, none of which crosses an episode's end. Time comes first."""
 
     observation: Tensor
@@ -16,7 +33,13 @@ class Batch(NamedTuple):
     """``[H, B, act_dim]``."""
     reward: Tensor
     """``[H, B]``."""
-    terminated: Tensor
-    """``[H, B]`` bool; only the last transition of a slice can be terminal."""
     task: Tensor
     """``[B]`` int64."""
+
+
+class Batch(NamedTuple):
+    """What one update of the world model learns from: ``B * H`` transitions and, for what carries latents
+    along, ``B`` slices of ``H``."""
+
+    transitions: Transitions
+    slices: Slices | None

@@ -7,18 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pwm.data.batch import Batch
+from pwm.data.batch import Batch, Slices, Transitions
 from pwm.envs.base import Step
 from pwm.errors import UserError
 
 
 class Replay:
-    """The newest ``capacity`` transitions of ``num_envs`` environments.
+    """The newest ``capacity`` transitions of ``num_envs`` environments, without those of a simulation that
+    diverged.
 
-    Slices are drawn uniformly over the stored transitions that can start one (not over episodes):
-    a start is valid when the ``horizon`` transitions from it on are stored and only the last of
-    them may end an episode. Episodes shorter than that are stored and never drawn. No call
-    synchronises with the device.
+    Transitions are drawn uniformly from all that are stored, whatever episode they are of. A slice must not
+    cross an episode's end, so that a transition close before one is in few slices or, in an episode shorter
+    than a slice, in none: slices are for what needs consecutive steps, and for nothing else. They are drawn
+    uniformly over their starts: transitions from which ``horizon`` are stored, of which only the last may
+    end an episode. No call synchronises with the device, but for :meth:`num_slices`.
 
     Args:
         capacity: transitions to keep; rounded down to a multiple of ``num_envs``.
@@ -47,14 +49,16 @@ class Replay:
             "action": torch.zeros(rows, num_envs, act_dim, device=device),
             "reward": torch.zeros(rows, num_envs, device=device),
             "terminated": torch.zeros(rows, num_envs, dtype=torch.bool, device=device),
+            "stored": torch.zeros(rows, num_envs, dtype=torch.bool, device=device),
             "valid": torch.zeros(rows, num_envs, dtype=torch.bool, device=device),
         }
+        self._counts: dict[str, Tensor] = {}
         self._age = torch.zeros(num_envs, dtype=torch.int64, device=device)
         self._written = 0
         self._offsets = torch.arange(horizon, device=device)
 
     def __len__(self) -> int:
-        """Stored transitions."""
+        """Transitions in the ring, those of a diverged simulation included."""
         return min(self._written, self.rows) * self.num_envs
 
     def add(self, observation: Tensor, action: Tensor, step: Step) -> None:
@@ -66,41 +70,59 @@ class Replay:
         ring["reward"][row] = step.reward
         ring["terminated"][row] = step.terminated
         ring["final_observation"][row] = step.final_observation
+        ring["stored"][row] = real = ~step.diverged
         ring["valid"][row] = False
         self._age += 1
         self._written += 1
-        ring["valid"][(row - self.horizon + 1) % self.rows] = (self._age >= self.horizon) & ~step.diverged
+        ring["valid"][(row - self.horizon + 1) % self.rows] = (self._age >= self.horizon) & real
         self._age.masked_fill_(step.terminated | step.truncated, 0)
+        self._counts.clear()
 
     def num_slices(self) -> int:
         """Starts that :meth:`sample` can draw. Synchronises with the device."""
         return int(self._ring["valid"].sum())
 
-    def sample(self, batch_size: int) -> Batch:
-        """``batch_size`` slices, uniform over the valid starts, with replacement. Drawn from
-        torch's default random generator of the device. Needs ``num_slices() > 0``."""
-        row, env = self._sample_starts(batch_size)
-        rows = (row + self._offsets[:, None]) % self.rows  # [H, B]
+    def sample(self, batch_size: int, slices: bool) -> Batch:
+        """``batch_size * horizon`` transitions and, where ``slices`` are wanted, ``batch_size`` of them, all
+        with replacement, by torch's default random generator of the device. There must be some."""
+        return Batch(self.transitions(batch_size * self.horizon), self.slices(batch_size) if slices else None)
+
+    def transitions(self, count: int) -> Transitions:
+        """``count`` transitions, uniform over the stored ones."""
+        index = self._draw("stored", count)
+        ring = {key: value.flatten(0, 1) for key, value in self._ring.items()}
+        return Transitions(
+            observation=ring["observation"][index],
+            action=ring["action"][index],
+            reward=ring["reward"][index],
+            terminated=ring["terminated"][index],
+            next_observation=ring["final_observation"][index],
+            task=self.task[index % self.num_envs],
+        )
+
+    def slices(self, count: int) -> Slices:
+        """``count`` slices, uniform over their starts. Needs ``num_slices() > 0``."""
+        start = self._draw("valid", count)
+        env = start % self.num_envs
+        rows = (start // self.num_envs + self._offsets[:, None]) % self.rows  # [H, B]
         ring = self._ring
         last = ring["final_observation"][rows[-1], env]
-        return Batch(
+        return Slices(
             observation=torch.cat([ring["observation"][rows, env], last[None]]),
             action=ring["action"][rows, env],
             reward=ring["reward"][rows, env],
-            terminated=ring["terminated"][rows, env],
             task=self.task[env],
         )
 
-    def _sample_starts(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Rows and environments ``[B]`` of valid starts, by inverting their running count."""
-        valid = self._ring["valid"]
-        before = valid.sum(1).cumsum(0)  # [rows], valid starts up to and with each row
-        uniform = torch.rand(batch_size, dtype=torch.float64, device=valid.device)
-        pick = (uniform * before[-1]).long().clamp_(max=before[-1] - 1).clamp_(min=0)
-        row = torch.searchsorted(before, pick, right=True).clamp_(max=self.rows - 1)
-        nth = pick - (before[row] - valid[row].sum(1))  # which of the row's valid starts
-        env = (valid[row].cumsum(1) <= nth[:, None]).sum(1).clamp_(max=self.num_envs - 1)
-        return row, env
+    def _draw(self, mask: str, count: int) -> Tensor:
+        """Places ``[count]`` in the flat ring, uniform over those marked in ``mask``: by inverting the
+        running count of marks, which stays as it is until something is added."""
+        if mask not in self._counts:
+            self._counts[mask] = self._ring[mask].flatten().cumsum(0)
+        counts = self._counts[mask]
+        uniform = torch.rand(count, dtype=torch.float64, device=counts.device)
+        nth = (uniform * counts[-1]).long().clamp_(max=counts[-1] - 1).clamp_(min=0)
+        return torch.searchsorted(counts, nth, right=True).clamp_(max=len(counts) - 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything stored, without the ring's unused part."""
@@ -110,7 +132,10 @@ class Replay:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned (for the same shape of ring)."""
+        rows = len(state["ring"]["reward"])
+        self._ring["stored"][:rows] = True  # checkpoints of before there was such a mark
         for key, value in state["ring"].items():
             self._ring[key][: len(value)] = value
         self._age.copy_(state["age"])
         self._written = int(state["written"])
+        self._counts.clear()

@@ -32,10 +32,13 @@ class Learner:
 
     def __init__(self, agent: Agent, config: TrainConfig, accelerator: Accelerator) -> None:
         self.agent, self.config, self.accelerator = agent, config, accelerator
+        carried = CARRIED_WEIGHT[config.wm_loss](config)
+        self.needs_slices = carried > 0
         self.world_model_loss = accelerator.prepare(
             WorldModelLoss(
                 agent,
-                carried=CARRIED_WEIGHT[config.wm_loss](config),
+                config.horizon,
+                carried=carried,
                 dynamics_weight=config.dynamics_weight,
                 reward_weight=config.reward_weight,
                 termination_weight=config.termination_weight,
@@ -65,7 +68,7 @@ class Learner:
                 group["lr"] = initial + (self.config.final_lr - initial) * progress
 
     def update_world_model(self, batch: Batch) -> Metrics:
-        """One gradient step on a batch of replayed slices."""
+        """One gradient step on a batch of replayed transitions."""
         loss, metrics = self.world_model_loss(batch)
         norm = self._step("world_model", loss, self.agent.model_parameters(), self.config.wm_grad_norm)
         self.agent.world_model.limit_embedding()

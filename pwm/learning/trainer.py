@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pwm.algorithms.normalizer import sum_over_processes
 from pwm.config.types import TrainConfig
+from pwm.data.batch import Batch
 from pwm.data.replay import Replay
 from pwm.envs.base import Step
 from pwm.errors import UserError
@@ -102,16 +103,21 @@ class Trainer:
                 for _ in range(self._model_updates()):
                     if stop():
                         raise Dropped
-                    batch = self.replay.sample(config.wm_batch_size // self.processes)
-                    self.meters.add(self.learner.update_world_model(batch))
+                    self.meters.add(self.learner.update_world_model(self.sample()))
         self.epoch += 1
         self.trained_epochs += learn
         self.meters.end_epoch(self.epoch)
 
+    def sample(self) -> Batch:
+        """This process's share of a batch for the world model."""
+        return self.replay.sample(self.config.wm_batch_size // self.processes, self.learner.needs_slices)
+
     def can_learn(self) -> bool:
-        """Whether every process has a finished episode and a slice to learn from. Waits for the device,
-        so it is asked only until learning starts."""
-        ready = self.episodes.count.sum().clamp(max=1) * min(1, self.replay.num_slices())
+        """Whether every process has a finished episode and, where the loss needs one, a slice to learn from.
+        Waits for the device, so it is asked only until learning starts."""
+        ready = self.episodes.count.sum().clamp(max=1)
+        if self.learner.needs_slices:
+            ready = ready * min(1, self.replay.num_slices())
         return int(sum_over_processes(ready)) == self.processes
 
     def _model_updates(self) -> int:

@@ -9,23 +9,27 @@ from torch import Tensor
 from pwm.algorithms.agent import Agent
 from pwm.algorithms.normalizer import moments
 from pwm.algorithms.world_model_loss import SPREAD_FLOOR, WorldModelLoss
-from pwm.data import Batch
+from pwm.data import Batch, Transitions
 from pwm.models import Actor, Critic, WorldModel
 
 OBS, ACT, LATENT, SIZE, HORIZON = 8, 2, 32, 64, 4
-TASK = torch.zeros(SIZE, dtype=torch.int64)
 VARIANTS: dict[str, tuple[str | None, int | None]] = {"mlp": (None, None), "flow": ("heun", 2)}
 
 
 def batch() -> Batch:
     """Observations that drift at random, so that no dynamics predicts them well, and no reward."""
-    steps = torch.cat([torch.randn(1, SIZE, OBS), 0.5 * torch.randn(HORIZON, SIZE, OBS)])
+    rows = SIZE * HORIZON
+    observation = torch.randn(rows, OBS)
     return Batch(
-        observation=steps.cumsum(0),
-        action=torch.rand(HORIZON, SIZE, ACT) * 2 - 1,
-        reward=torch.zeros(HORIZON, SIZE),
-        terminated=torch.zeros(HORIZON, SIZE, dtype=torch.bool),
-        task=TASK,
+        Transitions(
+            observation=observation,
+            action=torch.rand(rows, ACT) * 2 - 1,
+            reward=torch.zeros(rows),
+            terminated=torch.zeros(rows, dtype=torch.bool),
+            next_observation=observation + 0.5 * torch.randn(rows, OBS),
+            task=torch.zeros(rows, dtype=torch.int64),
+        ),
+        None,
     )
 
 
@@ -35,15 +39,16 @@ def deviations(updates: int, variant: str, latent: str) -> Tensor:
     model = WorldModel(OBS, ACT, 0, 1, [32], [32, 32], LATENT, variant, *VARIANTS[variant], None, latent)
     actor, critic = Actor(LATENT, ACT, [16]), Critic(LATENT, [16])
     agent = Agent(model, actor, critic, None, torch.ones(1, ACT), OBS, True, False)
-    agent.observe(batch().observation, torch.zeros(HORIZON + 1, SIZE), TASK.expand(HORIZON + 1, SIZE))
-    loss = WorldModelLoss(agent, 0.0, 10.0, 1.0, 1.0, 0.99)
+    seen = batch().transitions
+    agent.observe(seen.observation, seen.reward, seen.task)
+    loss = WorldModelLoss(agent, HORIZON, 0.0, 10.0, 1.0, 1.0, 0.99)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(updates):
         optimizer.zero_grad()
         loss(batch())[0].backward()
         optimizer.step()
     with torch.no_grad():
-        return agent.encode(batch().observation[0], agent.look_up(TASK)).std(0, correction=0)
+        return agent.encode(seen.observation, agent.look_up(seen.task)).std(0, correction=0)
 
 
 def spread(deviations: Tensor) -> float:

@@ -19,7 +19,7 @@ def filled(env: CountingEnv, capacity: int, steps: int, horizon: int = 4) -> Rep
 
 def test_a_slice_is_consecutive_and_stays_in_one_episode() -> None:
     replay = filled(CountingEnv([7, 9, 30]), capacity=300, steps=60)
-    batch = replay.sample(500)
+    batch = replay.slices(500)
     assert batch.observation.shape == (5, 500, 3) and batch.action.shape == (4, 500, 2)
     episode, count, env = batch.observation.unbind(-1)
     assert (episode == episode[0]).all() and (env == env[0]).all()
@@ -30,35 +30,82 @@ def test_a_slice_is_consecutive_and_stays_in_one_episode() -> None:
 
 def test_the_last_observation_of_a_slice_is_the_final_one_not_the_reset_one() -> None:
     replay = filled(CountingEnv([6], terminates=True), capacity=100, steps=60)
-    batch = replay.sample(300)
-    ending = batch.observation[-1, :, 1] == 6
-    assert ending.any() and (batch.terminated[-1] == ending).all()
-    assert not batch.terminated[:-1].any()
+    last = replay.slices(300).observation[-1, :, 1]
+    assert (last == 6).any() and last.min() == 4
 
 
-def test_starts_are_uniform_over_transitions_not_over_episodes() -> None:
+def test_slices_are_uniform_over_their_starts() -> None:
     torch.manual_seed(0)
     # Per 40 steps: 10 short episodes hold 10 x 1 starts, one long episode 37.
     replay = filled(CountingEnv([4, 40]), capacity=80, steps=40)
-    _, start, env = replay.sample(20_000).observation[0].unbind(-1)
+    _, start, env = replay.slices(20_000).observation[0].unbind(-1)
     assert env.mean() == pytest.approx(37 / 47, abs=0.02)
     start = start[env == 1]
     assert torch.bincount(start.long(), minlength=37).float().std() < 60
 
 
+@pytest.mark.parametrize("lengths", [[40], [12], [3, 5], [1]])
+def test_every_stored_transition_is_drawn_equally_often(lengths: list[int]) -> None:
+    """Those that end an episode, too, and those of an episode shorter than a slice."""
+    torch.manual_seed(0)
+    replay = filled(CountingEnv(lengths, terminates=True), capacity=40 * len(lengths), steps=130)
+    draws = 400 * 40 * len(lengths)
+    drawn = replay.transitions(draws)
+    episode, count, env = drawn.observation.unbind(-1)
+    age = episode * torch.tensor(lengths)[env.long()] + count  # steps since the environment's first
+    times = torch.bincount((env * 130 + age).long())
+    times = times[times > 0].float()
+    assert len(times) == 40 * len(lengths)  # the newest
+    assert times.mean() == 400 and times.std() < 3 * 20  # 20: of independent draws
+    assert (drawn.next_observation[:, 1] == count + 1).all()
+    assert (drawn.reward == count + 1).all() and (drawn.action[:, 0] == count).all()
+    assert (drawn.terminated == (count + 1 == torch.tensor(lengths)[env.long()])).all()
+    expected = sum(1 / length for length in lengths) / len(lengths)
+    assert drawn.terminated.float().mean() == pytest.approx(expected, rel=0.15)
+
+
+def test_transitions_are_drawn_independently() -> None:
+    torch.manual_seed(0)
+    steps = filled(CountingEnv([50]), capacity=50, steps=50).transitions(20_000).observation[:, 1]
+    assert torch.corrcoef(torch.stack([steps[:-1], steps[1:]]))[0, 1].abs() < 0.03
+
+
+def test_a_batch_has_as_many_transitions_as_its_slices_and_slices_only_where_they_are_wanted() -> None:
+    replay = filled(CountingEnv([9, 9]), capacity=100, steps=40)
+    alone, both = replay.sample(16, slices=False), replay.sample(16, slices=True)
+    assert alone.transitions.reward.shape == (16 * 4,) and alone.slices is None
+    assert both.slices is not None and both.slices.reward.shape == (4, 16)
+
+
+def test_what_a_diverged_simulation_gave_is_never_drawn() -> None:
+    env = CountingEnv([30, 30])
+    replay = Replay(200, 2, 3, 2, 4, env.task)
+    observation = env.reset()
+    for index in range(60):
+        step = env.step(torch.zeros(2, 2))
+        if index % 7 == 6:
+            step.final_observation[1], step.truncated[1] = float("nan"), True
+        replay.add(observation, torch.zeros(2, 2), step)
+        observation = step.observation
+    drawn, slices = replay.transitions(3000), replay.slices(3000)
+    assert drawn.next_observation.isfinite().all() and slices.observation.isfinite().all()
+    assert (drawn.observation[:, 2] == 1).float().mean() == pytest.approx(52 / 112, abs=0.04)
+
+
 def test_after_the_ring_has_wrapped_no_stale_or_torn_slice_is_drawn() -> None:
     replay = filled(CountingEnv([11, 13]), capacity=2 * 20, steps=137)
-    batch = replay.sample(2000)
+    batch = replay.slices(2000)
     episode, count, env = batch.observation.unbind(-1)
     assert (count[1:] == count[:-1] + 1).all() and (episode == episode[0]).all()
     age = 137 - (episode * torch.tensor([11, 13])[env.long()] + count)[0]
     assert age.max() <= 20 and age.min() >= 4
 
 
-def test_episodes_shorter_than_a_slice_are_kept_but_never_drawn() -> None:
+def test_an_episode_shorter_than_a_slice_has_transitions_and_no_slices() -> None:
     replay = filled(CountingEnv([2, 50]), capacity=200, steps=45)
     assert len(replay) == 90
-    assert (replay.sample(500).observation[0, :, 2] == 1).all()
+    assert (replay.slices(500).observation[0, :, 2] == 1).all()
+    assert (replay.transitions(500).observation[:, 2] == 0).any()
 
 
 def test_without_a_slice_there_is_nothing_to_draw() -> None:
@@ -70,9 +117,13 @@ def test_restoring_gives_the_same_samples() -> None:
     other = Replay(60, 2, 3, 2, 4, replay.task)
     other.load_state_dict(replay.state_dict())
     torch.manual_seed(3)
-    expected = replay.sample(50)
+    expected = replay.sample(50, slices=True)
     torch.manual_seed(3)
-    for a, b in zip(expected, other.sample(50), strict=True):
+    found = other.sample(50, slices=True)
+    assert expected.slices is not None and found.slices is not None
+    for a, b in zip(expected.transitions, found.transitions, strict=True):
+        assert torch.equal(a, b)
+    for a, b in zip(expected.slices, found.slices, strict=True):
         assert torch.equal(a, b)
 
 

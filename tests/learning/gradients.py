@@ -10,7 +10,7 @@ import sys
 import torch
 
 from pwm.config.compose import compose
-from pwm.data import Batch
+from pwm.data import Batch, Slices, Transitions
 from pwm.learning.trainer import Trainer, make_accelerator
 
 SIZE, HORIZON = 32, 4
@@ -36,19 +36,30 @@ def main(path: str) -> None:
     setattr(torch, "rand_like", lambda like: torch.full_like(like, 0.3))  # noqa: B010
     generator = torch.Generator().manual_seed(5)
     obs_dim, act_dim = trainer.env.obs_dim, trainer.env.act_dim
-    whole = Batch(
-        observation=torch.randn(HORIZON + 1, SIZE, obs_dim, generator=generator),
-        action=torch.randn(HORIZON, SIZE, act_dim, generator=generator).tanh(),
-        reward=torch.randn(HORIZON, SIZE, generator=generator),
-        terminated=torch.randn(HORIZON, SIZE, generator=generator) > 1,
-        task=torch.randint(2, (SIZE,), generator=generator),
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    rows, share = SIZE * HORIZON, SIZE // accelerator.num_processes
+    part = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
+    longer = slice(part.start * HORIZON, part.stop * HORIZON)
+    task = torch.randint(2, (SIZE,), generator=generator)
+    transitions = Transitions(
+        observation=drawn(rows, obs_dim)[longer],
+        action=drawn(rows, act_dim).tanh()[longer],
+        reward=drawn(rows)[longer],
+        terminated=(drawn(rows) > 1)[longer],
+        next_observation=drawn(rows, obs_dim)[longer],
+        task=task.repeat_interleave(HORIZON)[longer],
     )
-    share = SIZE // accelerator.num_processes
-    mine = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
-    observation, action, reward, terminated = (x[:, mine] for x in whole[:4])
-    batch = Batch(observation, action, reward, terminated, whole.task[mine])
+    slices = Slices(
+        observation=drawn(HORIZON + 1, SIZE, obs_dim)[:, part],
+        action=drawn(HORIZON, SIZE, act_dim).tanh()[:, part],
+        reward=drawn(HORIZON, SIZE)[:, part],
+        task=task[part],
+    )
     learner, agent = trainer.learner, trainer.agent
-    agent.observe(batch.observation[0], batch.reward[0], batch.task)
+    agent.observe(slices.observation[0], slices.reward[0], slices.task)
     learner.config.wm_grad_norm = learner.config.actor_grad_norm = 1e9
     learner.config.critic_grad_norm = 1e9
     learner.config.critic_passes = learner.config.critic_batches = 1
@@ -57,8 +68,8 @@ def main(path: str) -> None:
     # Latents so close together that the gradient of their variance counts.
     *_, scale = (p for n, p in agent.named_parameters() if ".encoder." in n and n.endswith("ln.weight"))
     torch.nn.init.constant_(scale, 0.1)
-    learner.update_world_model(batch)
-    _, rollout = learner.update_actor(batch.observation[0], batch.task)
+    learner.update_world_model(Batch(transitions, slices))
+    _, rollout = learner.update_actor(slices.observation[0], slices.task)
     learner.update_critic(rollout)
     if accelerator.is_main_process:
         torch.save({name: p.grad for name, p in agent.named_parameters()}, path)

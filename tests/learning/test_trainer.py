@@ -105,7 +105,7 @@ def test_standardized_latents_stay_standardized_along_training(alg: str) -> None
     for _ in range(6):
         t.run_epoch()
     assert t.read_metrics()["wm_loss"] > 0
-    seen = t.replay.sample(64)
+    seen = t.replay.slices(64)
     z = t.agent.world_model.space.view(t.agent.encode(seen.observation, t.agent.look_up(seen.task)))
     assert 0.5 < z.std((0, 1)).mean() < 2
     assert z.mean().abs() < 0.5
@@ -127,7 +127,7 @@ def test_several_tasks_are_padded_masked_and_reported_apart() -> None:
     assert t.env.task.tolist() == [0] * 4 + [1] * 4
     for _ in range(3):
         t.run_epoch()
-    batch = t.replay.sample(200)
+    batch = t.replay.slices(200)
     cart = batch.task == 1
     assert cart.any() and not cart.all()
     assert (batch.action[:, cart, 1:] == 0).all() and (batch.action[:, cart, 0] != 0).any()
@@ -208,8 +208,9 @@ def test_an_environment_that_diverges_is_left_out_and_counted(
     assert metrics["diverged"] == 2 * 4 * t.config.horizon
     assert all(math.isfinite(value) for key, value in metrics.items() if "loss" in key or key == "R")
     assert all(value.isfinite().all() for value in t.agent.state_dict().values())
-    batch = t.replay.sample(500)
-    assert batch.observation.isfinite().all() and batch.reward.isfinite().all()
+    batch = t.replay.sample(500, slices=True)
+    assert batch.slices is not None and batch.slices.observation.isfinite().all()
+    assert all(value.isfinite().all() for value in batch.transitions)
 
 
 def test_the_run_ends_when_most_environments_diverge(monkeypatch: pytest.MonkeyPatch) -> None:
