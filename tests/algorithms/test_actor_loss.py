@@ -63,18 +63,20 @@ class FixedTermination(nn.Module):
         return self.logit.expand(z.shape[:-1])
 
 
-def known(termination: nn.Module | None = None) -> tuple[Agent, ActorLoss]:
+def known(
+    termination: nn.Module | None = None, tasks: int = 1, normalize_return: bool = False
+) -> tuple[Agent, ActorLoss]:
     agent = Agent(
         KnownModel(),  # type: ignore[arg-type]
         ConstantActor(),  # type: ignore[arg-type]
         KnownCritic(),  # type: ignore[arg-type]
         termination,  # type: ignore[arg-type]
-        action_mask=torch.ones(1, 1),
+        action_mask=torch.ones(tasks, 1),
         obs_dim=1,
         normalize_observation=False,
         normalize_reward=False,
     )
-    return agent, ActorLoss(agent, HORIZON, GAMMA, normalize_return=False, reward_scale="real")
+    return agent, ActorLoss(agent, HORIZON, GAMMA, normalize_return, reward_scale="real")
 
 
 START, TASK = torch.tensor([[1.0], [3.0]]), torch.zeros(2, dtype=torch.int64)
@@ -110,6 +112,47 @@ def test_the_probability_of_going_on_discounts_rewards_and_value() -> None:
     assert -loss.item() == pytest.approx(2 * sum(keep**t for t in range(HORIZON)) + keep**HORIZON * VALUE)
     target = critic_data(agent, rollout, GAMMA, lam=1.0)[1].view(HORIZON, 2)
     assert target[0].mean().item() == pytest.approx(-loss.item())
+
+
+def gradient_of_task(scale: float, tasks: int) -> list[float]:
+    """The gradient of the loss to the returns of two trajectories: of task 0, and of one whose returns are
+    ``scale`` times as large, in the last of ``tasks``."""
+    _, module = known(tasks=tasks, normalize_return=True)
+    task = torch.tensor([0, 0, tasks - 1, tasks - 1])
+    for _ in range(5):  # as after some updates
+        module._loss(torch.tensor([1.0, 3.0, scale, 3 * scale]), task)
+    returns = torch.tensor([1.0, 3.0, scale, 3 * scale], requires_grad=True)
+    module._loss(returns, task).backward()
+    assert returns.grad is not None
+    return [float(returns.grad[0]), float(returns.grad[2])]
+
+
+def test_a_tasks_scale_of_returns_does_not_set_the_step_of_another() -> None:
+    small, large = gradient_of_task(1000.0, tasks=2)
+    assert small == pytest.approx(gradient_of_task(1.0, tasks=2)[0])
+    assert small == pytest.approx(1000 * large, rel=1e-3)
+    assert small == pytest.approx(-1 / 4)  # the deviation of 1 and 3 is 1
+
+
+def test_with_one_task_the_loss_is_the_mean_return_by_the_deviation_of_all() -> None:
+    torch.manual_seed(0)
+    agent, module = known(normalize_return=True)
+    returns = torch.randn(100) * 7 + 3
+    loss = module._loss(returns, torch.zeros(100, dtype=torch.int64))
+    assert loss == -returns.mean() / agent.return_stats.std.float().squeeze()  # to the last bit
+
+
+def test_in_lockstep_the_simulator_steps_in_its_own_precision() -> None:
+    seen = []
+
+    def step_env(action: Tensor) -> Step:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        ended = torch.zeros(2, dtype=torch.bool)
+        return Step(torch.zeros(2, 1), torch.zeros(2), ended, ended, torch.zeros(2, 1))
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        known()[1](START, TASK, step_env)
+    assert seen == [False] * HORIZON
 
 
 def lockstep(terminated: list[int], truncated: list[int], fresh: float = 7.0) -> tuple[Agent, Tensor, Tensor]:
