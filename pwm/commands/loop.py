@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 
@@ -11,35 +13,38 @@ from pwm.config.types import TrainConfig
 from pwm.errors import UserError
 from pwm.evaluation.closed_loop import EVALUATION_SEED, Evaluator, summarize
 from pwm.learning.build import build_env
+from pwm.learning.learner import learning_rate
 from pwm.learning.meters import NotFinite
+from pwm.learning.processes import Processes
 from pwm.learning.timing import Clock
 from pwm.learning.trainer import Trainer, make_accelerator
 from pwm.run import tracking
-from pwm.run.checkpoint import Checkpoints
+from pwm.run.checkpoint import REPLAY, Checkpoints
 from pwm.run.folder import RunFolder
 from pwm.run.metrics import MetricsWriter
 from pwm.run.signals import STOPPED, Dropped, StopRequest
+
+T = TypeVar("T")
 
 LONG_EPOCH = 10.0
 """Seconds: an epoch that takes longer may be dropped when a stop is asked for."""
 
 
 class TrainingRun:
-    """One training run in its folder. Every process has one; only the main one writes."""
+    """One training run in its folder. Every process has one; only the main one writes, but for its replay."""
 
     def __init__(self, config: TrainConfig) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config = config
-        self.accelerator = make_accelerator(config)
-        self.main = self.accelerator.is_main_process
+        accelerator = make_accelerator(config)
+        self.processes = Processes(accelerator)
         self.folder = RunFolder(config.run)
-        if self.main:
-            self.folder.open(config)
-        self.accelerator.wait_for_everyone()
-        self.checkpoints = Checkpoints(self.folder.checkpoints)
-        self.trainer = Trainer(config, self.accelerator)
+        self._on_main(lambda: self.folder.open(config))
+        self.checkpoints = Checkpoints(self.folder.checkpoints, self.processes.rank)
+        self.trainer = Trainer(config, accelerator)
         self._stop, self._clock = StopRequest(), Clock()
+        self._writer: MetricsWriter | None = None
         self._tracker: tracking.Tracker = tracking.NoTracker()
         self._evaluator: Evaluator | None = None
         self._reported = self._saved = 0
@@ -47,107 +52,155 @@ class TrainingRun:
 
     def to_the_end(self) -> int:
         """Train to the last epoch, or until asked to stop; returns the exit code."""
-        resumed = self.checkpoints.load_latest()
-        if resumed is not None:
-            self._load(resumed[0])
-        writer = MetricsWriter(self.folder, self._reported) if self.main else None
         try:
-            for warning in self.checkpoints.warnings:
-                self._say(writer, f"warning: {warning}")
-            if self.trainer.done and self._reported == self.trainer.epoch:
-                self._say(writer, f"{self.config.name} is finished: {self.config.max_epochs} epochs")
+            remarks = self._resume()
+            self._on_main(self._open)
+            for remark in remarks:
+                self._say(remark)
+            if self._finished:
+                self._say(f"{self.config.name} is finished: {self.config.max_epochs} epochs")
                 return 0
-            if resumed is not None:
-                self._say(writer, f"resuming {self.folder.path} after epoch {self.trainer.epoch}")
-            if writer is not None:
-                self._tracker = tracking.start(self.config.tracking, self.folder, writer.message)
-            return self._loop(writer)
+            if self._writer is not None:
+                self._tracker = tracking.start(self.config.tracking, self.folder, self._writer.message)
+            return self._loop()
         except NotFinite as error:
-            self._say(writer, str(error))
+            self._say(str(error))
             raise UserError(
                 f"{error}; {self.checkpoints.kept()} in {self.folder.checkpoints}; {error.advice}"
             ) from None
         finally:
             self._tracker.close()
-            if writer is not None:
-                writer.close()
+            if self._writer is not None:
+                self._writer.close()
             self.folder.close()
 
-    def _loop(self, writer: MetricsWriter | None) -> int:
-        """Epochs, each followed by its report, so that a run stopped before the report makes it first
-        when it resumes."""
-        config, trainer = self.config, self.trainer
+    @property
+    def _finished(self) -> bool:
+        return self.trainer.done and self._reported == self.trainer.epoch
+
+    def _resume(self) -> list[str]:
+        """Load the newest checkpoint that every process can read; returns what is to be said of it."""
+        newest: int | None = None
+        while True:
+            loaded = self.processes.agree(partial(self.checkpoints.load_latest, until=newest))
+            epochs = self.processes.gather(0 if loaded is None else loaded[1])
+            if len(set(epochs)) == 1:
+                break
+            newest = min(epochs)  # the others could not read the newer one
+        remarks = [f"warning: {warning}" for warning in self.checkpoints.warnings]
+        if loaded is None:
+            return remarks
+        state, _ = loaded
+        moved = self.processes.agree(lambda: self.trainer.load_state_dict(state))
+        self._saved, self._reported = self.trainer.epoch, int(state["reported"])
+        self._clock.load_state_dict(state["clock"])
+        if not self._finished:
+            remarks.append(f"resuming {self.folder.path} after epoch {self.trainer.epoch}")
+            remarks += filter(None, [self._schedule(), moved])
+        return remarks
+
+    def _schedule(self) -> str | None:
+        """What becomes of the learning rates of a run that was given more epochs than it had."""
+        before, now, epoch = self.folder.before, self.config, self.trainer.epoch
+        if before is None or before.max_epochs >= now.max_epochs:
+            return None
+        raised = f"max_epochs raised from {before.max_epochs} to {now.max_epochs}"
+        if now.lr_schedule == "constant":
+            return f"{raised}: the learning rates stay as they are"
+        rates = ", ".join(
+            f"{key} {learning_rate(before, getattr(now, key), epoch):.3g} -> "
+            f"{learning_rate(now, getattr(now, key), epoch):.3g}"
+            for key in ("wm_lr", "actor_lr", "critic_lr")
+        )
+        return f"{raised}: the learning rates now fall to {now.final_lr:g} until there ({rates})"
+
+    def _open(self) -> None:
+        self._writer = MetricsWriter(self.folder, self._reported)
+
+    def _loop(self) -> int:
+        """Epochs, each saved where that is due and then reported, so that nothing in the report can lose it;
+        a run that resumes before a report makes it first."""
+        trainer = self.trainer
         while True:
             if self._reported < trainer.epoch:
-                if not self._report(writer):
-                    return self._stopped(writer, save=True)
-                if trainer.done or trainer.epoch % config.checkpoint_every == 0:
+                if self._is_due(self.config.checkpoint_every) and self._saved != trainer.epoch:
                     self._save()
+                if not self._report():
+                    return self._stopped(save=True)
             if trainer.done:
-                self._say(writer, f"finished {config.name}: {trainer.epoch} epochs in {self.folder.path}")
+                self._save()  # as reported, so that it is known to be finished
+                self._say(f"finished {self.config.name}: {trainer.epoch} epochs in {self.folder.path}")
                 return 0
-            long = self._epoch_seconds > LONG_EPOCH or (trainer.trained_epochs == 0 and trainer.can_learn())
+            long = self._is_long()
             if long and self._saved != trainer.epoch:
                 self._save()  # so that the epoch may be dropped when a stop is asked for
             started = time.monotonic()
             try:
                 trainer.run_epoch(self._any_stop if long else lambda: False)
             except Dropped:
-                return self._stopped(writer, save=False)
+                return self._stopped(save=False)
             self._epoch_seconds = time.monotonic() - started
             if self._any_stop():
-                return self._stopped(writer, save=True)
+                return self._stopped(save=True)
 
-    def _report(self, writer: MetricsWriter | None) -> bool:
+    def _is_due(self, every: int) -> bool:
+        """Whether what is done every so many epochs (0: never), and at the end, is due after this one."""
+        return self.trainer.done or (every > 0 and self.trainer.epoch % every == 0)
+
+    def _is_long(self) -> bool:
+        """Whether the next epoch is expected to take long, on any process: their clocks differ."""
+        slow = self.processes.any(self._epoch_seconds > LONG_EPOCH)
+        first = self.trainer.trained_epochs == 0 and self.trainer.can_learn()
+        return slow or first
+
+    def _report(self) -> bool:
         """Evaluate and log the epoch just done, where they are due; False if asked to stop meanwhile."""
-        config, trainer = self.config, self.trainer
-        evaluate = trainer.done or (config.eval_every > 0 and trainer.epoch % config.eval_every == 0)
-        evaluation = self._evaluate() if evaluate else {}
-        if self._any(evaluation is None):
+        evaluate = self._is_due(self.config.eval_every)
+        evaluation = self._on_main(self._evaluate) if evaluate else {}
+        if self.processes.any(self.processes.main and evaluation is None):
             return False
-        if evaluate or trainer.epoch % config.log_every == 0:
-            row = trainer.read_metrics() | (evaluation or {}) | self._clock.read(trainer.env_steps)
-            if writer is not None:
-                writer.write(row)
-                self._tracker.check()
-        self._reported = trainer.epoch
+        if evaluate or self._is_due(self.config.log_every):
+            clock = self._clock.read(self.trainer.env_steps)
+            row = self.trainer.read_metrics() | (evaluation or {}) | clock
+            self._on_main(lambda: self._write(row))
+        self._reported = self.trainer.epoch
         return True
 
-    def _any(self, mine: bool) -> bool:
-        """Whether it is so on any process: they all stop at the same place."""
-        if self.accelerator.num_processes == 1:
-            return mine
-        flag = torch.tensor(int(mine), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(flag, "sum") > 0)
+    def _write(self, row: dict[str, Any]) -> None:
+        assert self._writer is not None
+        self._writer.write(row)
+        self._tracker.check()
+
+    def _on_main(self, work: Callable[[], T]) -> T | None:
+        """What ``work()`` returns on the main process, None on the others; its error is that of all."""
+        return self.processes.agree(lambda: work() if self.processes.main else None)
 
     def _any_stop(self) -> bool:
-        return self._any(bool(self._stop))
+        return self.processes.any(bool(self._stop))
 
-    def _stopped(self, writer: MetricsWriter | None, save: bool) -> int:
+    def _stopped(self, save: bool) -> int:
         if save:
             self._save()
-        self._say(
-            writer, f"stopped by {self._stop.signal}; {self.checkpoints.kept()}; the same command resumes"
-        )
+        self._say(f"stopped by {self._stop.signal}; {self.checkpoints.kept()}; the same command resumes")
         return STOPPED
 
     def _save(self) -> None:
+        """A checkpoint, whole once the main process has written its part."""
+        epoch = self.trainer.epoch
         state: dict[str, Any] = self.trainer.state_dict()
         state |= {"reported": self._reported, "clock": self._clock.state_dict()}
-        score = self.trainer.returns()["R"]
-        if self.main:
-            self.checkpoints.save(state, self.trainer.epoch, score)
-        self._saved = self.trainer.epoch
-
-    def _load(self, state: dict[str, Any]) -> None:
-        self.trainer.load_state_dict(state)
-        self._saved, self._reported = self.trainer.epoch, int(state["reported"])
-        self._clock.load_state_dict(state["clock"])
+        score, number = self.trainer.returns()["R"], self.processes.number
+        try:
+            if number > 1:
+                self.processes.agree(lambda: self.checkpoints.save_replay(state.pop(REPLAY), epoch))
+            self._on_main(lambda: self.checkpoints.save(state, epoch, score, number))
+        except UserError:
+            self.checkpoints.discard(epoch)
+            raise
+        self._saved = epoch
 
     def _evaluate(self) -> dict[str, float] | None:
-        """Closed-loop, deterministic, on the main process only; None if it was asked to stop."""
-        if not self.main:
-            return {}
+        """Closed-loop, deterministic; None if it was asked to stop."""
         if self._evaluator is None:
             config = self.config
             env = build_env(config, config.eval_episodes, self.trainer.device, config.seed + EVALUATION_SEED)
@@ -159,10 +212,9 @@ class TrainingRun:
                 return None
         return summarize(evaluation, self._evaluator.env.tasks)
 
-    @staticmethod
-    def _say(writer: MetricsWriter | None, text: str) -> None:
-        if writer is not None:
-            writer.message(text)
+    def _say(self, text: str) -> None:
+        if self._writer is not None:
+            self._writer.message(text)
 
 
 def train(config: TrainConfig) -> int:

@@ -161,10 +161,14 @@ def _batches(config: TrainConfig) -> None:
         if getattr(config, key) % config.num_processes:
             split = f"num_processes={config.num_processes}"
             raise UserError(f"{key}={getattr(config, key)} does not divide by {split}")
-    if config.num_envs // config.num_processes < len(config.tasks):
-        raise UserError(
-            f"num_envs={config.num_envs} is too few: every process runs {len(config.tasks)} tasks"
-        )
+    tasks, processes = len(config.tasks), config.num_processes
+    for key, parts in (("num_envs", tasks * processes), ("eval_episodes", tasks)):
+        if getattr(config, key) % parts:
+            each = f" on each of {processes} processes" if parts > tasks else ""
+            raise UserError(
+                f"{key}={getattr(config, key)} does not split evenly over {tasks} tasks{each}; "
+                f"take a multiple of {parts}"
+            )
     if config.imagination_batch and config.collection == "lockstep":
         raise UserError(
             "imagination_batch needs collection=closed_loop: lockstep imagines from num_envs states"

@@ -18,7 +18,8 @@ from pwm.algorithms.agent import Agent
 from pwm.envs.base import VectorEnv
 from pwm.evaluation.gradient_quality import Slopes, agreement
 from pwm.models.dynamics import FlowDynamics
-from pwm.run.folder import RunFolder, replace_text
+from pwm.run.files import replace_text
+from pwm.run.folder import RunFolder
 from pwm.run.metrics import jsonable
 
 HORIZON = 16

@@ -59,13 +59,10 @@ class Learner:
 
     def set_epoch(self, epoch: int) -> None:
         """Learning rates of ``epoch`` (from 0): linear from the initial to the final one over the run."""
-        if self.config.lr_schedule == "constant":
-            return
-        progress = epoch / self.config.max_epochs
         for name, optimizer in self.optimizers.items():
-            initial = self._initial_lr[name]
+            rate = learning_rate(self.config, self._initial_lr[name], epoch)
             for group in optimizer.param_groups:
-                group["lr"] = initial + (self.config.final_lr - initial) * progress
+                group["lr"] = rate
 
     def update_world_model(self, batch: Batch) -> Metrics:
         """One gradient step on a batch of replayed transitions."""
@@ -112,6 +109,13 @@ class Learner:
         """Restore what :meth:`state_dict` returned."""
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state[name])
+
+
+def learning_rate(config: TrainConfig, initial: float, epoch: int) -> float:
+    """Of ``epoch`` (from 0), by the schedule: constant, or linear from the initial to the final one."""
+    if config.lr_schedule == "constant":
+        return initial
+    return initial + (config.final_lr - initial) * (epoch / config.max_epochs)
 
 
 def _adam(

@@ -35,6 +35,10 @@ class NotFinite(UserError):
             super().__init__(f"most environments diverged in epoch {epoch}")
         else:
             super().__init__(f"not finite in epoch {epoch}: {', '.join(self.culprits)}")
+        self.epoch = epoch
+
+    def __reduce__(self) -> tuple[type[NotFinite], tuple[list[str], int]]:
+        return NotFinite, (self.culprits, self.epoch)  # it is told to other processes
 
     @property
     def advice(self) -> str:

@@ -8,19 +8,20 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
 from torch import Tensor
 
 from pwm.algorithms.normalizer import sum_over_processes
 from pwm.config.types import TrainConfig
 from pwm.data.batch import Batch
 from pwm.data.replay import Replay
+from pwm.envs import randomness
 from pwm.envs.base import Step
 from pwm.errors import UserError
 from pwm.learning.build import build_agent, build_env, resolve_device
 from pwm.learning.episodes import WINDOW, EpisodeStats
 from pwm.learning.learner import Learner
 from pwm.learning.meters import ENVIRONMENTS, Meters
+from pwm.learning.processes import Processes
 from pwm.learning.timing import PhaseTimer
 from pwm.run.signals import Dropped
 
@@ -46,18 +47,19 @@ class Trainer:
         # accelerate numbers the CPUs of several processes (cpu:0), Warp knows only one.
         device: torch.device = accelerator.device
         self.device = torch.device("cpu") if device.type == "cpu" else device
-        self.processes, self.rank = accelerator.num_processes, accelerator.process_index
-        num_envs = config.num_envs // self.processes
+        self.processes = Processes(accelerator)
+        number, rank = self.processes.number, self.processes.rank
+        num_envs = config.num_envs // number
         torch.manual_seed(config.seed)
-        self.env = build_env(config, num_envs, self.device, seed=config.seed * self.processes + self.rank)
+        self.env = build_env(config, num_envs, self.device, seed=config.seed * number + rank)
         self.agent = build_agent(config, self.env)
         self.learner = Learner(self.agent, config, accelerator)
-        torch.manual_seed(config.seed * self.processes + self.rank)  # equal networks, unlike samples
-        capacity = config.replay_capacity // self.processes
+        torch.manual_seed(config.seed * number + rank)  # equal networks, unlike samples
+        capacity = config.replay_capacity // number
         self.replay = Replay(
             capacity, num_envs, self.env.obs_dim, self.env.act_dim, config.horizon, self.env.task
         )
-        self.episodes = EpisodeStats(self.env.task, len(self.env.tasks), -(-WINDOW // self.processes))
+        self.episodes = EpisodeStats(self.env.task, len(self.env.tasks), -(-WINDOW // number))
         self.meters, self.timer = Meters(self.device), PhaseTimer(self.device)
         self.epoch = self.trained_epochs = 0
         self.observation = self.env.reset()
@@ -110,7 +112,9 @@ class Trainer:
 
     def sample(self) -> Batch:
         """This process's share of a batch for the world model."""
-        return self.replay.sample(self.config.wm_batch_size // self.processes, self.learner.needs_slices)
+        return self.replay.sample(
+            self.config.wm_batch_size // self.processes.number, self.learner.needs_slices
+        )
 
     def can_learn(self) -> bool:
         """Whether every process has a finished episode and, where the loss needs one, a slice to learn from.
@@ -118,7 +122,7 @@ class Trainer:
         ready = self.episodes.count.sum().clamp(max=1)
         if self.learner.needs_slices:
             ready = ready * min(1, self.replay.num_slices())
-        return int(sum_over_processes(ready)) == self.processes
+        return int(sum_over_processes(ready)) == self.processes.number
 
     def _model_updates(self) -> int:
         if self.trained_epochs > 0:
@@ -133,7 +137,7 @@ class Trainer:
 
     def start_states(self) -> tuple[Tensor, Tensor]:
         """Observations ``[B, obs_dim]`` and tasks ``[B]`` to imagine from, among those just met."""
-        size = (self.config.imagination_batch or self.config.num_envs) // self.processes
+        size = (self.config.imagination_batch or self.config.num_envs) // self.processes.number
         steps, envs = self._visited.shape[:2]
         index = torch.randint(steps * envs, (size,), device=self.device)
         return self._visited.flatten(0, 1)[index], self.env.task[index % envs]
@@ -189,7 +193,7 @@ class Trainer:
         Raises:
             NotFinite: an observation, a reward, a loss or a gradient was not finite.
         """
-        metrics = self.meters.read()
+        metrics = self.processes.agree(self.meters.read)
         seconds = {f"seconds_{name}": value for name, value in self.timer.read().items()}
         return {
             "epoch": self.epoch,
@@ -204,12 +208,13 @@ class Trainer:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epochs depend on; all processes must call it together.
+        """All that the next epochs depend on; the replay is this process's own. All processes must call it
+        together.
 
         Raises:
             NotFinite: something was not finite since the last reading, so this is nothing to keep.
         """
-        self.meters.check()
+        self.processes.agree(self.meters.check)
         process = {
             "meters": self.meters.state_dict(),
             "observation": self.observation,
@@ -223,35 +228,47 @@ class Trainer:
             "trained_epochs": self.trained_epochs,
             "agent": self.agent.state_dict(),
             "learner": self.learner.state_dict(),
-            "process": self._gather(process),
-            "env": self._gather(self.env.state_dict()),
-            "replay": self._gather(self.replay.state_dict()),
+            "process": self.processes.gather(process),
+            "env": self.processes.gather(self.env.state_dict()),
+            "replay": [self.replay.state_dict()],
         }
 
-    def _gather(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        return gather_object([state]) if self.processes > 1 else [state]
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what :meth:`state_dict` returned.
+    def load_state_dict(self, state: dict[str, Any]) -> str | None:
+        """Continue from what :meth:`state_dict` returned, its ``replay`` holding this process's own or those
+        of all. Returns what could not be continued, in words.
 
         Raises:
             UserError: the checkpoint is of another number of processes.
         """
-        if len(state["process"]) != self.processes:
+        number, rank = self.processes.number, self.processes.rank
+        if len(state["process"]) != number:
             raise UserError(
-                f"the checkpoint is of {len(state['process'])} processes, this run has {self.processes}; "
+                f"the checkpoint is of {len(state['process'])} processes, this run has {number}; "
                 f"use num_processes={len(state['process'])}"
             )
-        process = state["process"][self.rank]
+        process, replays = state["process"][rank], state["replay"]
         self.epoch, self.trained_epochs = int(state["epoch"]), int(state["trained_epochs"])
         self.agent.load_state_dict(state["agent"])
         self.learner.load_state_dict(state["learner"])
-        self.replay.load_state_dict(state["replay"][self.rank])
-        self.env.load_state_dict(state["env"][self.rank])
-        self.meters.load_state_dict(process["meters"])
+        self.replay.load_state_dict(replays[rank if len(replays) == number else 0])
+        self.env.load_state_dict(state["env"][rank])
+        self.meters.load_state_dict(process["meters" if "meters" in process else "progress"])
         # Checkpoints of before diverged episodes were counted have none.
         self.episodes.load_state_dict({"diverged": self.episodes.diverged, **process["episodes"]})
         self.observation = process["observation"].to(self.device)
+        return self._resume_random(process)
+
+    def _resume_random(self, process: Mapping[str, Any]) -> str | None:
+        """Go on with the random numbers of a process, or with others where they were of another kind of
+        device."""
+        before = "cuda" if "random_cuda" in process else "cpu"
+        if before != self.device.type:
+            torch.manual_seed(randomness.seed_from(process.get("random_cuda", process["random"])))
+            return (
+                f"the checkpoint is of a run on {before}, this one is on {self.device.type}: "
+                "its random numbers begin anew"
+            )
         torch.set_rng_state(process["random"])
-        if self.device.type == "cuda":
+        if before == "cuda":
             torch.cuda.set_rng_state(process["random_cuda"], self.device)
+        return None

@@ -1,9 +1,10 @@
 """Checkpoints of a run: written atomically, the last two and the best kept.
 
-A checkpoint of epoch ``E`` is ``epoch-E.pt`` and, where the state holds a ``replay``, ``replay-E.pt``
-(the larger part, which only resuming needs). Each pair belongs together, so that falling back to the
-checkpoint before the newest resumes as exactly as the newest does. ``best.pt`` is a second name of the
-checkpoint with the highest score, without its replay.
+A checkpoint of epoch ``E`` is ``epoch-E.pt`` and, where the state holds a ``replay``, ``replay-E.pt`` (the
+larger part, which only resuming needs); of several processes each writes its own, ``replay-E-1.pt`` and so
+on, and ``epoch-E.pt`` comes last. They belong together, so that falling back to the checkpoint before the
+newest resumes as exactly as the newest does. ``best.pt`` is a second name of the checkpoint with the highest
+score, without its replay, and ``best.json`` holds that score.
 
 The folder's size is bounded by three states and two replays, and while saving by one more of each.
 At 48M a state is about 0.25 GB (parameters and two Adam moments) and a replay of 1,000,000 Ant
@@ -13,6 +14,7 @@ transitions about 0.35 GB: 1.5 GB, at most 2.1 GB while saving.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import re
@@ -25,6 +27,7 @@ import torch
 from torch import Tensor
 
 from pwm.errors import UserError
+from pwm.run.files import replace_text
 
 KEPT = 2
 REPLAY = "replay"
@@ -34,14 +37,15 @@ PLAIN = (bool, int, float, str, bytes, type(None))
 
 
 class Checkpoints:
-    """The checkpoints in ``folder``; one process at a time may save, any may load.
+    """The checkpoints in ``folder``, as process ``rank`` of a run sees them: the main one, 0, saves all but
+    the others' replays.
 
     Attributes:
         warnings: one line for each checkpoint that could not be read by the last load.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, rank: int = 0) -> None:
+        self.folder, self.rank = folder, rank
         self.warnings: list[str] = []
 
     def epochs(self) -> list[int]:
@@ -49,9 +53,10 @@ class Checkpoints:
         names = (re.fullmatch(r"epoch-(\d+)\.pt", path.name) for path in self.folder.glob("epoch-*.pt"))
         return sorted(int(match[1]) for match in names if match)
 
-    def save(self, state: dict[str, Any], epoch: int, score: float | None = None) -> None:
+    def save(self, state: dict[str, Any], epoch: int, score: float | None = None, processes: int = 1) -> None:
         """Write ``state`` (nested dicts and lists of tensors and plain values) as the checkpoint after
-        ``epoch``. It replaces ``best.pt`` if ``score`` is the highest so far; None is no score.
+        ``epoch``. It replaces ``best.pt`` if ``score`` is the highest so far; None is no score. Of several
+        ``processes`` each has called :meth:`save_replay` before.
 
         Raises:
             UserError: a tensor is not finite, or the disk refuses. The earlier checkpoints stay.
@@ -59,38 +64,61 @@ class Checkpoints:
         """
         self._check(state, epoch)
         main = {key: value for key, value in state.items() if key != REPLAY}
-        payload = {"epoch": epoch, "score": score, REPLAY: REPLAY in state, "state": main}
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        replays = processes if processes > 1 else int(REPLAY in state)
+        payload = {"epoch": epoch, "score": score, REPLAY: replays, "state": main}
+        with self._refusals(epoch):
             _remove(*self.folder.glob("*.tmp"))
             if REPLAY in state:
                 self._write(self._replay(epoch), state[REPLAY])
             self._write(self._path(epoch), payload)
             self._update_best(epoch, score)
             self._prune(epoch)
+
+    def save_replay(self, replay: Any, epoch: int) -> None:
+        """Write this process's part of the checkpoint after ``epoch``, which :meth:`save` completes.
+
+        Raises:
+            UserError: the disk refuses.
+        """
+        with self._refusals(epoch):
+            self._write(self._replay(epoch, self.rank), replay)
+
+    def discard(self, epoch: int) -> None:
+        """Remove this process's part of a checkpoint that was not completed."""
+        if not self._path(epoch).exists():
+            _remove(self._replay(epoch, self.rank))
+
+    @contextlib.contextmanager
+    def _refusals(self, epoch: int) -> Iterator[None]:
+        """Where the disk refuses, what was begun within goes, and the error is the user's."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            yield
         except OSError as error:
-            half = [] if self._path(epoch).exists() else [self._replay(epoch)]
-            _remove(*self.folder.glob("*.tmp"), *half)
+            mine = [self._path(epoch), self._replay(epoch, self.rank)]
+            _remove(*(path.with_name(f"{path.name}.tmp") for path in mine))
+            self.discard(epoch)
             raise UserError(
                 f"cannot save the checkpoint of epoch {epoch} in {self.folder}: {error.strerror or error}; "
                 f"{self.kept()}; make room and run the same command again"
             ) from error
 
-    def load_latest(self, replay: bool = True) -> tuple[dict[str, Any], int] | None:
-        """The newest readable checkpoint's state (tensors on the CPU) and epoch; None if there is none
-        at all. ``replay=False`` leaves the replay unread. A checkpoint that cannot be read is passed
-        over for the one before it and named in :attr:`warnings`.
+    def load_latest(self, replay: bool = True, until: int | None = None) -> tuple[dict[str, Any], int] | None:
+        """The newest readable checkpoint's state (tensors on the CPU) and epoch, none after ``until`` if that
+        is given; None if there is none at all. The replay is this process's own, or with ``replay=False``
+        left unread. A checkpoint that cannot be read is passed over for the one before it and named in
+        :attr:`warnings`.
 
         Raises:
             UserError: there are checkpoints, and none can be read.
         """
         self.warnings = []
-        for epoch in reversed(self.epochs()):
+        for epoch in reversed([epoch for epoch in self.epochs() if until is None or epoch <= until]):
             try:
                 payload = _read(self._path(epoch))
                 state = payload["state"]
-                if replay and payload[REPLAY]:
-                    state[REPLAY] = _read(self._replay(epoch))
+                if replay and payload[REPLAY]:  # one for all processes, or each its own
+                    state[REPLAY] = _read(self._replay(epoch, self.rank if payload[REPLAY] > 1 else 0))
                 return state, epoch
             except _Unreadable as error:
                 self.warnings.append(f"checkpoint of epoch {epoch} passed over: {error}")
@@ -120,11 +148,15 @@ class Checkpoints:
     def _best(self) -> Path:
         return self.folder / "best.pt"
 
+    @property
+    def _score(self) -> Path:
+        return self.folder / "best.json"
+
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch}.pt"
 
-    def _replay(self, epoch: int) -> Path:
-        return self.folder / f"replay-{epoch}.pt"
+    def _replay(self, epoch: int, rank: int = 0) -> Path:
+        return self.folder / (f"replay-{epoch}-{rank}.pt" if rank else f"replay-{epoch}.pt")
 
     def kept(self) -> str:
         """Which checkpoint there is to go back to, in words."""
@@ -159,10 +191,7 @@ class Checkpoints:
     def _update_best(self, epoch: int, score: float | None) -> None:
         if score is None or math.isnan(score):
             return
-        try:
-            best = _read(self._best, mmap=True)["score"] if self._best.exists() else None
-        except _Unreadable:
-            best = None
+        best = self._best_score()
         if best is not None and score <= best:
             return
         link = self._best.with_name("best.pt.tmp")
@@ -171,13 +200,36 @@ class Checkpoints:
         except OSError:  # a file system without hard links
             link.write_bytes(self._path(epoch).read_bytes())
         os.replace(link, self._best)
+        self._keep_score(score)
+
+    def _best_score(self) -> float | None:
+        """The score of ``best.pt``, by the file beside it as long as that is of this very ``best.pt``; else
+        it is read whole. None where there is none that can be read."""
+        if not self._best.exists():
+            return None
+        try:
+            kept = json.loads(self._score.read_text(encoding="utf-8"))
+            if kept["file"] == _stamp(self._best):
+                return float(kept["score"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        try:
+            score = float(_read(self._best)["score"])
+        except _Unreadable:
+            return None
+        self._keep_score(score)
+        return score
+
+    def _keep_score(self, score: float) -> None:
+        replace_text(self._score, json.dumps({"score": score, "file": _stamp(self._best)}))
 
     def _prune(self, epoch: int) -> None:
         """Keep ``epoch`` and those just before it. A later one was unreadable, or this run would have
         resumed from it."""
         keep = [e for e in self.epochs() if e <= epoch][-KEPT:]
-        for path in [*self.folder.glob("epoch-*.pt"), *self.folder.glob("replay-*.pt")]:
-            if path not in [f(e) for e in keep for f in (self._path, self._replay)]:
+        for path in self.folder.glob("*.pt"):
+            named = re.fullmatch(r"(?:epoch|replay)-(\d+)(?:-\d+)?\.pt", path.name)
+            if named and int(named[1]) not in keep:
                 _remove(path)
 
 
@@ -185,19 +237,25 @@ class _Unreadable(Exception):
     """A file that is missing, truncated or corrupt; the message names it and says which."""
 
 
-def _read(path: Path, mmap: bool = False) -> Any:
+def _read(path: Path) -> Any:
     """What :meth:`Checkpoints._write` wrote to ``path``, every byte's checksum verified."""
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:
             raise zipfile.BadZipFile(f"checksum of {damaged}")
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise _Unreadable(f"{path.name} is missing") from error
     except Exception as error:  # a damaged archive raises almost anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise _Unreadable(f"{path.name} is corrupt ({reason})") from error
+
+
+def _stamp(path: Path) -> list[int]:
+    """What changes when a file is written anew: its size and the time."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -13,8 +14,11 @@ from typing import IO, Any
 from pwm.config.compose import from_yaml, to_yaml
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
+from pwm.run.files import replace_text
 from pwm.run.provenance import describe
 
+PATIENCE_S = 1.0
+"""How long a process that starts tries to have the folder for itself."""
 MAY_CHANGE = (
     *("run", "device", "threads", "log_every", "eval_every", "checkpoint_every", "num_processes"),
     "tracking",
@@ -54,6 +58,8 @@ class RunFolder:
         self.wandb_json = self.path / "wandb.json"
         self.wandb_log = self.path / "wandb.log"
         self._lock: IO[str] | None = None
+        self.before: TrainConfig | None = None
+        """The configuration that the run had before :meth:`open`; None at its first start."""
 
     def open(self, config: TrainConfig) -> None:
         """Create the folder for ``config``, or check that it is the same experiment's and may be
@@ -68,7 +74,8 @@ class RunFolder:
             if not self.config_yaml.exists():
                 self._check_unused()
             else:
-                self._check_same(config)
+                self.before = self.config()
+                self.check(self.before, config)
             replace_text(self.config_yaml, to_yaml(config))
             self._record_start(config)
         except OSError as error:
@@ -101,19 +108,29 @@ class RunFolder:
             raise UserError(f"{self.config_yaml} is damaged: {error}") from error
 
     def _acquire(self) -> None:
-        """The lock belongs to the open file, so it ends with the process however that ends."""
+        """The lock belongs to the open file, so it ends with the process however that ends. Who only looks
+        whether it is taken (:attr:`in_use`) has it for a moment, so it is tried for longer than that."""
         self._lock = open(self.lock, "a+", encoding="utf-8")  # noqa: SIM115 (held until close)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.seek(0)
-            owner = self._lock.read().strip() or "another process"
-            raise UserError(
-                f"{owner} is training in {self.path}; wait for it, or choose another run=<folder>"
-            ) from None
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._locked():
+            if time.monotonic() > deadline:
+                self._lock.seek(0)
+                owner = self._lock.read().strip() or "another process"
+                raise UserError(
+                    f"{owner} is training in {self.path}; wait for it, or choose another run=<folder>"
+                )
+            time.sleep(PATIENCE_S / 20)
         self._lock.truncate(0)
         self._lock.write(f"process {os.getpid()} on {os.uname().nodename}")
         self._lock.flush()
+
+    def _locked(self) -> bool:
+        assert self._lock is not None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def _check_unused(self) -> None:
         found = [path.name for path in (self.run_json, self.metrics, self.checkpoints) if path.exists()]
@@ -122,13 +139,36 @@ class RunFolder:
                 f"{self.path} holds {', '.join(found)} but no config.yaml; choose another run=<folder>"
             )
 
-    def _check_same(self, config: TrainConfig) -> None:
-        before, now = _experiment(self.config()), _experiment(config)
-        different = [f"{key} {before[key]} -> {now[key]}" for key in now if before[key] != now[key]]
-        if different:
+    def check(self, before: TrainConfig, now: TrainConfig) -> None:
+        """See that the run in this folder, whose configuration was ``before``, may go on with ``now``.
+
+        Raises:
+            UserError: they are not the same experiment, or ``max_epochs`` is smaller than it was.
+        """
+        old, new = _experiment(before), _experiment(now)
+        different = {key for key in new if old[key] != new[key]}
+        if now.max_epochs > before.max_epochs:
+            different -= {"max_epochs"}
+        if different == {"max_epochs"}:
             raise UserError(
-                f"{self.path} holds another experiment ({'; '.join(different)}); choose another run=<folder>"
+                f"{self.path} has max_epochs={before.max_epochs}, which may be raised but not lowered to "
+                f"{now.max_epochs}; choose another run=<folder>"
             )
+        if different:
+            listed = "; ".join(f"{key} {old[key]} -> {new[key]}" for key in new if key in different)
+            raise UserError(f"{self.path} holds another experiment ({listed}); choose another run=<folder>")
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a process trains here. A look locks nobody out: see :meth:`_acquire`."""
+        if not self.lock.exists():
+            return False
+        with self.lock.open("r", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def _record_start(self, config: TrainConfig) -> None:
         try:
@@ -137,13 +177,6 @@ class RunFolder:
             starts = []
         content = {"config_hash": config_hash(config), "starts": [*starts, describe()]}
         replace_text(self.run_json, json.dumps(content, indent=1) + "\n")
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Make ``text`` the content of ``path``, whole or not at all."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def config_hash(config: TrainConfig) -> str:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from pwm.config.types import TrainConfig
-from pwm.run.folder import RunFolder, replace_text
+from pwm.run.files import replace_text
+from pwm.run.folder import RunFolder
 from pwm.run.metrics import parse_row
 
 PROJECT = "pwm"

@@ -156,6 +156,77 @@ def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(
     assert_same(whole, folder)
 
 
+def test_a_finished_run_may_be_given_more_epochs(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    process = start(folder, "max_epochs=16")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    said = "max_epochs raised from 8 to 16: the learning rates now fall to 1e-05 until there (wm_lr 1e-05 -> "
+    assert said in output
+    assert [row["epoch"] for row in rows(folder)] == list(range(1, 17))
+    assert rows(folder)[:8] == rows(whole)
+    assert main([*TINY, f"run={folder}", "max_epochs=8"]) == 2
+
+
+def test_an_error_in_the_evaluation_loses_nothing(tmp_path: Path) -> None:
+    """The evaluation after epoch 4 fails; what came before is on disk, and the next start makes up for it."""
+    folder, code = (
+        tmp_path / "run",
+        WORKER.replace("import sys;", "import sys; import tests.commands.failing;"),
+    )
+    command = [sys.executable, "-u", "-c", code, *TINY, f"run={folder}", "max_epochs=8"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    failed = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert failed.returncode == 2 and "no evaluation today" in failed.stderr, failed.stderr
+    assert Checkpoints(folder / "checkpoints").epochs()[-1] == 4
+    process = start(folder, "max_epochs=8")
+    output, _ = process.communicate(timeout=120)
+    assert "after epoch 4" in output and process.returncode == 0, output
+    assert [row["epoch"] for row in rows(folder) if "eval_R" in row] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("eval_episodes=3", "eval_episodes=3 does not split evenly over 2 tasks; take a multiple of 2"),
+        ("num_envs=9", "num_envs=9 does not split evenly over 2 tasks; take a multiple of 2"),
+    ],
+)
+def test_what_does_not_split_over_the_tasks_is_found_at_the_start(
+    override: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [text for text in TINY if text.split("=")[0] != override.split("=")[0]]
+    command = [*arguments, "tasks=[ant,cartpole]", "env.options={}", override, f"run={tmp_path / 'run'}"]
+    assert main(command) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_a_gpu_is_resumed_on_the_cpu_with_new_random_numbers(
+    whole: Path, tmp_path: Path
+) -> None:
+    """One made to look like it: a GPU's generators have a state of 16 bytes."""
+    outputs = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        shutil.copytree(whole, folder)
+        path = folder / "checkpoints" / "epoch-6.pt"
+        (folder / "checkpoints" / "epoch-8.pt").unlink()
+        content = torch.load(path, weights_only=True)
+        state = content["state"]
+        state["process"][0]["random_cuda"] = torch.arange(16, dtype=torch.uint8)
+        state["env"][0]["ant"]["generator"] = torch.arange(16, dtype=torch.uint8)
+        torch.save(content, path)
+        process = start(folder, "max_epochs=8")
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+        assert output.count("the checkpoint is of a run on cuda, this one is on cpu: its random numbers") == 1
+        outputs.append(rows(folder))
+    assert outputs[0] == outputs[1]  # the same every time
+    assert outputs[0][:6] == rows(whole)[:6] and outputs[0][6:] != rows(whole)[6:]
+
+
 def test_another_experiments_folder_is_refused(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY, f"run={whole}", "max_epochs=8", "wm_lr=0.1"]) == 2
     error = capsys.readouterr().err

@@ -204,7 +204,10 @@ def test_a_wrong_override_is_one_line_that_names_the_way_out(override: str, said
         (["alg=st_flow_v2", "latent=observation", "flow_head=simnorm"], "flow_head=simnorm needs latent"),
         (["alg=st_baseline", "flow_substeps=4"], "dynamics=mlp takes no flow_substeps=4"),
         (["alg=st_baseline", "task_dim=96"], "task_dim=96 needs multitask=true"),
-        (["alg=mt_baseline", "tasks=[ant,cartpole]", "num_envs=1"], "num_envs=1 is too few"),
+        (
+            ["alg=mt_baseline", "tasks=[ant,cartpole]", "num_envs=1"],
+            "num_envs=1 does not split evenly over 2 tasks",
+        ),
         (["alg=st_baseline", "collection=lockstep", "imagination_batch=64"], "needs collection=closed_loop"),
         (["alg=st_baseline", "num_envs=1", "horizon=2"], "critic_batches=4: only 2 imagined states"),
         (["alg=st_baseline", "num_processes=2", "wm_batch_size=7"], "wm_batch_size=7 does not divide"),

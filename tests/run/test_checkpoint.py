@@ -60,7 +60,14 @@ def test_the_last_two_and_the_best_are_kept(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     for epoch, score in [(10, -5.0), (20, 8.0), (30, float("nan")), (40, 3.0), (50, None)]:
         checkpoints.save(state(epoch), epoch, score)
-    assert names(tmp_path) == {"epoch-40.pt", "replay-40.pt", "epoch-50.pt", "replay-50.pt", "best.pt"}
+    assert names(tmp_path) == {
+        "epoch-40.pt",
+        "replay-40.pt",
+        "epoch-50.pt",
+        "replay-50.pt",
+        "best.pt",
+        "best.json",
+    }
     best = checkpoints.load_best()
     assert best is not None
     content, epoch = best
@@ -139,6 +146,68 @@ def test_a_damaged_best_checkpoint_is_named_and_replaced(tmp_path: Path) -> None
     best = checkpoints.load_best()
     assert best is not None
     assert best[1] == 20
+
+
+def test_the_best_score_is_known_without_reading_the_best_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state(10), 10, score=8.0)
+    monkeypatch.setattr(torch, "load", None)
+    for epoch, score in ((20, 3.0), (30, 9.0), (40, 8.5)):
+        checkpoints.save(state(epoch), epoch, score)
+    monkeypatch.undo()
+    best = checkpoints.load_best()
+    assert best is not None and best[1] == 30
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"score": 1, "file": [1, 2]}'])
+def test_without_the_file_of_the_score_it_is_read_from_the_checkpoint(
+    tmp_path: Path, content: str | None
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state(10), 10, score=8.0)
+    (tmp_path / "best.json").unlink() if content is None else (tmp_path / "best.json").write_text(content)
+    checkpoints.save(state(20), 20, score=3.0)
+    best = checkpoints.load_best()
+    assert best is not None and best[1] == 10
+
+
+def several(folder: Path, epoch: int, ranks: int = 2) -> None:
+    """A checkpoint of several processes, each with its own replay."""
+    for rank in range(ranks):
+        Checkpoints(folder, rank).save_replay({"rank": rank, "epoch": epoch}, epoch)
+    Checkpoints(folder).save(state(epoch, replay=False), epoch, processes=ranks)
+
+
+def test_every_process_writes_and_reads_its_own_replay(tmp_path: Path) -> None:
+    for epoch in (10, 20, 30):
+        several(tmp_path, epoch)
+    kept = {f"{name}.pt" for e in (20, 30) for name in (f"epoch-{e}", f"replay-{e}", f"replay-{e}-1")}
+    assert names(tmp_path) == kept
+    for rank in (0, 1):
+        loaded = Checkpoints(tmp_path, rank).load_latest()
+        assert loaded is not None and loaded[1] == 30
+        assert loaded[0]["replay"] == {"rank": rank, "epoch": 30}
+
+
+def test_a_process_whose_replay_is_damaged_falls_back_and_the_others_can_follow(tmp_path: Path) -> None:
+    several(tmp_path, 10)
+    several(tmp_path, 20)
+    os.truncate(tmp_path / "replay-20-1.pt", 100)
+    loaded = Checkpoints(tmp_path, 1).load_latest()
+    assert loaded is not None and loaded[1] == 10
+    loaded = Checkpoints(tmp_path, 0).load_latest(until=10)
+    assert loaded is not None and loaded[0]["replay"] == {"rank": 0, "epoch": 10}
+
+
+def test_a_checkpoint_that_was_not_completed_leaves_no_replays(tmp_path: Path) -> None:
+    several(tmp_path, 10)
+    for rank in (0, 1):
+        Checkpoints(tmp_path, rank).save_replay({"rank": rank}, 20)
+        Checkpoints(tmp_path, rank).discard(20)
+        Checkpoints(tmp_path, rank).discard(10)
+    assert names(tmp_path) == {"epoch-10.pt", "replay-10.pt", "replay-10-1.pt"}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,33 @@ def test_another_experiment_is_refused_by_the_differing_keys(tmp_path: Path) -> 
     assert "run=<folder>" in message
     assert "gamma" not in message
     assert RunFolder(tmp_path / "run").config().horizon == 16
+
+
+def test_more_epochs_may_be_asked_for_and_not_fewer(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    opened(folder, "max_epochs=100")
+    opened(folder, "max_epochs=300")
+    assert RunFolder(folder).config().max_epochs == 300
+    with pytest.raises(UserError, match="max_epochs=300, which may be raised but not lowered to 200"):
+        opened(folder, "max_epochs=200")
+    with pytest.raises(UserError, match=r"another experiment \(wm_lr .*\)"):
+        opened(folder, "max_epochs=400", "wm_lr=0.1")
+    with pytest.raises(UserError, match=r"another experiment \(.*max_epochs 300 -> 200.*\)"):
+        opened(folder, "max_epochs=200", "wm_lr=0.1")
+
+
+def test_a_look_whether_a_run_is_in_use_locks_nobody_out(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert not RunFolder(folder).in_use
+    first = RunFolder(folder)
+    first.open(config())
+    assert RunFolder(folder).in_use and RunFolder(folder).in_use
+    first.close()
+    assert not RunFolder(folder).in_use
+    with (folder / "lock").open() as looking:  # as who looks does, for a moment
+        fcntl.flock(looking, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        threading.Timer(0.3, looking.close).start()
+        opened(folder)
 
 
 def test_provenance_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from pwm.envs import randomness
 from pwm.envs.base import Step, diverged
 from pwm.envs.dflex.package import environments, expected_names
 from pwm.errors import UserError
@@ -139,7 +140,7 @@ class DflexEnv:
                 raise ValueError(f"state of other environments: {key} has shape {shapes}")
         self._put(state["joint_q"], state["joint_qd"], state["action"])
         self._sim.progress_buf.copy_(state["steps"])
-        self._generator.set_state(state["generator"].cpu())
+        randomness.resume(self._generator, state["generator"])
 
     def forward_velocity(self, observation: Tensor) -> Tensor:
         """``[N]`` m/s, nan where there is no such notion."""

@@ -11,6 +11,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from pwm.envs import randomness
 from pwm.envs.base import DT, Capsule, Step, diverged
 from pwm.envs.newton.solver import GroundContact, SubsteppingSolver
 from pwm.errors import UserError
@@ -161,7 +162,7 @@ class NewtonEnv(ABC):
             held[key].copy_(state[key])
         self._action = state["action"].to(self.device, copy=True)
         self._steps = state["steps"].to(self.device, copy=True)
-        self._generator.set_state(state["generator"].cpu())
+        randomness.resume(self._generator, state["generator"])
         self._observation = self._observe()
 
     def forward_velocity(self, observation: Tensor) -> Tensor:

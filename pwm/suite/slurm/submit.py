@@ -11,7 +11,7 @@ from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
 from pwm.run import metrics
-from pwm.run.folder import RunFolder, config_hash
+from pwm.run.folder import RunFolder
 from pwm.suite import experiments
 from pwm.suite.folders import run_folder, run_folders
 from pwm.suite.slurm import cluster_config, jobs, queue, records
@@ -139,11 +139,11 @@ def composed(
     configs = [compose([*every, f"run={path}", f"seed={seed}", *overrides]) for seed, path in folders.items()]
     for config in configs:
         folder = RunFolder(config.run)
-        if folder.config_yaml.exists() and config_hash(folder.config()) != config_hash(config):
-            raise UserError(
-                f"{config.run} holds another experiment than {' '.join([name, *overrides])}; "
-                "move it away, or name another folder as runs in the cluster config"
-            )
+        if folder.config_yaml.exists():
+            try:
+                folder.check(folder.config(), config)
+            except UserError as error:
+                raise UserError(f"{error}: move it away, or change runs in the cluster config") from None
     return configs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +55,7 @@ def _sync(folder: RunFolder, untracked: bool, reach: Callable[[], None]) -> bool
     rows = metrics.read_metrics(folder.metrics)
     if not (state.exists or untracked or config.tracking != "disabled"):
         print(f"{folder.path}: not tracked (--all copies it)")
-    elif _in_training(folder):
+    elif folder.in_use:
         print(f"{folder.path}: still training, left alone")
     elif rows and state.online and state.copied >= rows[-1]["epoch"]:
         print(f"{folder.path}: nothing new")
@@ -69,14 +68,3 @@ def _sync(folder: RunFolder, untracked: bool, reach: Callable[[], None]) -> bool
             return False
         print(f"{folder.path}: copied up to epoch {copied}")
     return True
-
-
-def _in_training(folder: RunFolder) -> bool:
-    if not folder.lock.exists():
-        return False
-    with folder.lock.open("r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
