@@ -28,7 +28,7 @@ export CLUSTER SEEDS
 ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
 SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(DRY_RUN),--dry-run)
 
-.PHONY: help demo test lint bench image sif peak-r report lock jobs submit sweep status rehearse rehearse-down
+.PHONY: help demo test lint bench image sif peak-r report lock jobs submit sweep status sync rehearse rehearse-down
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -72,6 +72,9 @@ sweep: $(STAMP) ## submit a sweep, at W&B if there is a key (SWEEP=multi_task DR
 
 status: $(STAMP) ## jobs and progress of every run in one table (WATCH=1 keeps it up to date)
 	@$(RUN) -m pwm suite status $(ON_CLUSTER) $(if $(WATCH),--watch 10) $(ARGS)
+
+sync: $(STAMP) ## copy to W&B what offline runs left (needs a key; RUNS=dir for another place than runs/)
+	@$(RUN) -m pwm suite sync $(if $(RUNS),'$(RUNS)') $(ARGS)
 
 rehearse: $(STAMP) ## all eight jobs, small, on a pretend Slurm in Docker (up to 25 minutes)
 	@$(RUN) -m pwm suite rehearse $(ARGS)

@@ -75,7 +75,9 @@ class RunFolder:
                 self._check_unused()
             else:
                 self.before = self.config()
-                self.check(self.before, config)
+            obstacle = self.obstacle(config)
+            if obstacle:
+                raise UserError(f"{self.path} {obstacle}; choose another run=<folder>")
             replace_text(self.config_yaml, to_yaml(config))
             self._record_start(config)
         except OSError as error:
@@ -139,24 +141,28 @@ class RunFolder:
                 f"{self.path} holds {', '.join(found)} but no config.yaml; choose another run=<folder>"
             )
 
-    def check(self, before: TrainConfig, now: TrainConfig) -> None:
-        """See that the run in this folder, whose configuration was ``before``, may go on with ``now``.
+    def obstacle(self, now: TrainConfig) -> str | None:
+        """Why the run in this folder cannot go on with ``now``, in words: it is of another experiment, or had
+        more epochs; None where it can, or where there is none.
 
         Raises:
-            UserError: they are not the same experiment, or ``max_epochs`` is smaller than it was.
+            UserError: its configuration cannot be read.
         """
+        if not self.config_yaml.exists():
+            return None
+        before = self.config()
         old, new = _experiment(before), _experiment(now)
         different = {key for key in new if old[key] != new[key]}
         if now.max_epochs > before.max_epochs:
             different -= {"max_epochs"}
         if different == {"max_epochs"}:
-            raise UserError(
-                f"{self.path} has max_epochs={before.max_epochs}, which may be raised but not lowered to "
-                f"{now.max_epochs}; choose another run=<folder>"
+            return (
+                f"has max_epochs={before.max_epochs}, which may be raised but not lowered to {now.max_epochs}"
             )
         if different:
             listed = "; ".join(f"{key} {old[key]} -> {new[key]}" for key in new if key in different)
-            raise UserError(f"{self.path} holds another experiment ({listed}); choose another run=<folder>")
+            return f"holds another experiment ({listed})"
+        return None
 
     @property
     def in_use(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -45,7 +45,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Source:
-    """A training log or a run folder, and the experiment it belongs to."""
+    """A training log, a file of metrics or a run folder, and the experiment it belongs to."""
 
     experiment: str
     path: Path
@@ -55,7 +55,7 @@ class Source:
     def points(self) -> list[Point]:
         """Every logging interval in the order written. Raises OSError where it cannot be read."""
         if not self.path.is_dir():
-            return list(read_log(self.path))
+            return list((read_metrics if self.path.suffix == ".jsonl" else read_log)(self.path))
         folder = RunFolder(self.path)
         points = list(read_metrics(folder.metrics)) if folder.metrics.is_file() else []
         return points or (list(read_log(folder.log)) if folder.log.is_file() else [])
@@ -108,6 +108,24 @@ def run_source(path: Path) -> Source:
     return Source(experiment, path, (max(file.stat().st_mtime for file in _records(path)), 0), setting)
 
 
+def named(paths: Iterable[Path]) -> list[Source]:
+    """What somebody means who names ``paths``: a run folder, a folder of run folders or logs, a log, or a
+    file of a run folder, which stands for the run. Each once.
+
+    Raises:
+        UserError: there is no such path, or nothing of the kind in it.
+    """
+    found: dict[Path, Source] = {}
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"no file or folder {str(path)!r}; name run folders, logs, or folders of them")
+        sources = (find(path, path) or _any_logs(path)) if path.is_dir() else [log_source(path)]
+        if not sources:
+            raise UserError(f"{path} holds neither run folders nor logs; name a folder that does, or a file")
+        found |= {source.path.resolve(): source for source in sources}
+    return list(found.values())
+
+
 def find(logs: Path | None, runs: Path | None) -> list[Source]:
     """The logs directly in ``logs`` and the run folders that ``runs`` is or directly holds."""
     found = []
@@ -116,6 +134,11 @@ def find(logs: Path | None, runs: Path | None) -> list[Source]:
     if runs and runs.is_dir():
         found += [run_source(path) for path in (runs, *sorted(runs.iterdir())) if is_run_folder(path)]
     return found
+
+
+def _any_logs(folder: Path) -> list[Source]:
+    """The logs in ``folder``, whatever they are called."""
+    return [log_source(path) for path in sorted(folder.iterdir()) if path.suffix in (".out", ".log")]
 
 
 def is_run_folder(path: Path) -> bool:

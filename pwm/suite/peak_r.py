@@ -33,6 +33,9 @@ def run(argv: list[str]) -> int:
         UserError: a folder or file given on the command line is missing.
     """
     parser = Parser(prog="pwm peak-r", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "paths", type=Path, nargs="*", metavar="PATH", help="run folders, logs, or folders of them"
+    )
     parser.add_argument("--logs", type=Path, metavar="DIR", help="logs train_48M_<experiment>_<job id>.out")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="a run folder, or the folder of run folders")
     parser.add_argument(
@@ -45,9 +48,10 @@ def run(argv: list[str]) -> int:
     for path in args.log:
         if not path.is_file():
             raise UserError(f"no file {str(path)!r}; give --log the path of a training log")
-    if not (args.logs or args.runs or args.log):
+    if not (args.paths or args.logs or args.runs or args.log):
         args.logs, args.runs = LOGS, RUNS
-    print(table(logs.find(args.logs, args.runs) + [logs.log_source(path) for path in args.log]))
+    sources = logs.named([*args.paths, *args.log]) + logs.find(args.logs, args.runs)
+    print(table(list({source.path.resolve(): source for source in sources}.values())))
     return 0
 
 

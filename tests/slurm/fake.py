@@ -92,6 +92,7 @@ binds: []
 sif: pwm.sif
 logs: logs
 runs: runs
+tracking: disabled
 overrides: []
 """
 

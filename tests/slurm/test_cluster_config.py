@@ -16,8 +16,17 @@ def write(folder: Path, **changes: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["pace_l40s", "local"])
-def test_the_clusters_that_come_along_are_valid(name: str) -> None:
-    assert cluster_config.load(name).name == name
+def test_the_clusters_that_come_along_are_valid_and_track_their_runs(name: str) -> None:
+    cluster = cluster_config.load(name)
+    assert cluster.name == name
+    assert cluster.run_overrides[-1] == "tracking=offline"
+
+
+def test_a_key_that_is_missing_is_named_with_where_it_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "older.yaml"
+    path.write_text(cluster_yaml().replace("tracking: disabled\n", ""))
+    with pytest.raises(UserError, match=r"tracking is missing; pace_l40s\.yaml.* explains it"):
+        cluster_config.load(str(path))
 
 
 def test_a_file_of_ones_own_is_named_by_its_path(tmp_path: Path) -> None:
@@ -40,6 +49,8 @@ def test_an_unknown_cluster_is_told_the_choices() -> None:
         ({"gpus": "0"}, "gpus is 0 and gres 'gpu:L40S'"),
         ({"memory": "lots"}, "memory cannot be 'lots'"),
         ({"sif": "null"}, "sif: expected str"),
+        ({"tracking": "sometimes"}, "unknown tracking 'sometimes'; choose one of disabled, offline, online"),
+        ({"overrides": "[tracking=online]"}, "'tracking=online' is for the key tracking to say"),
         ({"modules": "apptainer"}, r"modules: expected list\[str\]"),
     ],
 )

@@ -166,7 +166,7 @@ def test_trains_in_a_stable_folder_and_hands_arguments_on_untouched(node: Node) 
     run = f"{Path.cwd()}/runs/mt_flow_v2-s0"
     assert node.arguments == [
         "run", "--nv", "--bind", run, "pwm.sif",
-        "train", "alg=mt_flow_v2", "num_envs=64", f"run={run}", "seed=0", *hostile,
+        "train", "alg=mt_flow_v2", "num_envs=64", "tracking=disabled", f"run={run}", "seed=0", *hostile,
     ]  # fmt: skip
     assert not Path("hacked").exists()
     assert Path("runs/mt_flow_v2-s0/jobs").read_text().startswith("7 starts from")
@@ -316,7 +316,8 @@ def test_a_job_of_a_sweep_asks_for_its_cell_and_trains_it(sweep_node: SweepNode)
     drawn = (sweep_node.slurm.folder / "drawn").read_text().splitlines()
     assert drawn == [*image, "suite", "draw", "me/pwm/abc", cell, runs]
     run = f"{runs}/mt_flow_v2-s1"
-    assert sweep_node.arguments == [*image, "suite", "cell", cell, run, "num_envs=64", *hostile]
+    own = ["num_envs=64", "tracking=disabled"]  # what the cell says comes later and counts
+    assert sweep_node.arguments == [*image, "suite", "cell", cell, run, *own, *hostile]
     assert not Path("hacked").exists()
     assert Path("runs/mt_flow_v2-s1/jobs").read_text().startswith("5_3 starts from")
 

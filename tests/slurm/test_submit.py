@@ -163,7 +163,7 @@ def test_another_experiment_in_the_folder_is_told(slurm: FakeSlurm) -> None:
     Path("runs/mt_flow_v2-s0").mkdir(parents=True)
     Path("runs/mt_flow_v2-s0/config.yaml").write_text(to_yaml(compose(["alg=mt_flow_v2"])))
     submit.run([*MINE, "mt_flow_v2"])
-    with pytest.raises(UserError, match="holds another experiment than mt_flow_v2 size=5M"):
+    with pytest.raises(UserError, match="holds another experiment \\(model_size 48M -> 5M.*move it away"):
         submit.run([*MINE, "mt_flow_v2", "size=5M"])
 
 

@@ -121,3 +121,53 @@ def test_a_missing_path_is_an_error(flag: str) -> None:
 def test_a_wrong_flag_is_one_line() -> None:
     with pytest.raises(UserError, match="--log-files"):
         run(["--log-files", "x"])
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A run folder that holds another, a folder of a run and of a log, and metrics that were copied away."""
+    folder = write_run(tmp_path / "all", 5.0, alg="st_flow_v1")
+    write_run(folder / "mt_baseline-s0", 7.0, alg="mt_baseline")
+    write_run(tmp_path / "both" / "st_baseline-s0", 2.0, alg="st_baseline")
+    write_log(tmp_path / "both" / "train_48M_mt_flow_v2_2314143.out", "9.00")
+    write_log(tmp_path / "elsewhere" / "mine.log", "3.00")
+    (tmp_path / "copied.jsonl").write_text((folder / "metrics.jsonl").read_text())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        (["all"], {"st_flow_v1", "mt_baseline"}),
+        (["all/"], {"st_flow_v1", "mt_baseline"}),
+        (["both"], {"st_baseline", "mt_flow_v2"}),
+        (["both", "all"], {"st_baseline", "mt_flow_v2", "st_flow_v1", "mt_baseline"}),
+        (["all/mt_baseline-s0"], {"mt_baseline"}),
+        (["all/mt_baseline-s0/metrics.jsonl"], {"mt_baseline"}),
+        (["all/metrics.jsonl", "all/mt_baseline-s0/"], {"st_flow_v1", "mt_baseline"}),
+        (["./all/../all/mt_baseline-s0", "all/mt_baseline-s0/metrics.jsonl"], {"mt_baseline"}),
+        (["both/train_48M_mt_flow_v2_2314143.out"], {"mt_flow_v2"}),
+        (["copied.jsonl"], {"copied"}),
+        (["elsewhere"], {"mine"}),
+        (["elsewhere/mine.log"], {"mine"}),
+    ],
+)
+def test_a_path_is_what_a_user_means_by_it(
+    mixed: Path, capsys: pytest.CaptureFixture[str], paths: list[str], found: set[str]
+) -> None:
+    rows = table(capsys, *paths)
+    assert {name for name in rows if name not in ("experiment", "No", "Passed")} == found
+
+
+def test_a_log_in_a_run_folder_is_the_run(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_log(mixed / "mt_baseline-s0" / "train.log", "100.00")
+    assert table(capsys, mixed / "mt_baseline-s0" / "train.log")["mt_baseline"][0] == "7.00"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("nowhere", "no file or folder 'nowhere'"), ("empty", "holds neither")]
+)
+def test_a_path_that_leads_nowhere_is_named(tmp_path: Path, path: str, said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=said):
+        run([path])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,17 +14,18 @@ import pytest
 import wandb
 
 from pwm.cli import main
+from pwm.config.compose import compose
 from pwm.run import tracking
 from pwm.run.folder import RunFolder
 from pwm.run.wandb_copy import State, copy
+from pwm.suite.slurm import cluster_config, jobs
 from tests.report import synthetic
 from tests.tracking.servers import KEY, Server
 from tests.tracking.tiny import cut, train
 
 
-def test_an_offline_run_holds_the_metrics_under_its_group(tmp_path: Path) -> None:
-    folder = synthetic.run(tmp_path, "mt_flow_v2", seed=3, epochs=5)
-    assert copy(RunFolder(folder), "offline") == 5
+def offline(folder: Path) -> str:
+    """What W&B keeps offline of the run in ``folder``, as text."""
     (fragment,) = (folder / "wandb").glob("offline-run-*")
     (file,) = fragment.glob("*.wandb")
     result = subprocess.run(
@@ -32,6 +34,13 @@ def test_an_offline_run_holds_the_metrics_under_its_group(tmp_path: Path) -> Non
         text=True,
     )
     assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_an_offline_run_holds_the_metrics_under_its_group(tmp_path: Path) -> None:
+    folder = synthetic.run(tmp_path, "mt_flow_v2", seed=3, epochs=5)
+    assert copy(RunFolder(folder), "offline") == 5
+    kept = offline(folder)
     for expected in (
         "multi-task",
         "mt_flow_v2",
@@ -41,8 +50,8 @@ def test_an_offline_run_holds_the_metrics_under_its_group(tmp_path: Path) -> Non
         "substeps-4",
         "0123456789abcdef",
     ):
-        assert expected in result.stdout
-    assert KEY not in result.stdout
+        assert expected in kept
+    assert KEY not in kept
 
 
 def test_online_a_restarted_run_goes_on_under_its_id(tmp_path: Path, server: Server) -> None:
@@ -96,6 +105,24 @@ def test_sync_copies_what_an_offline_run_left_and_then_nothing(
     assert f"{folder}: copied up to epoch 6" in said and f"{untracked}: not tracked" in said
     assert main(["suite", "sync", str(tmp_path)]) == 0
     assert f"{folder}: nothing new" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "group"), [("st_flow_v1", "single-task"), ("mt_flow_v1", "multi-task")])
+def test_what_a_clusters_job_trains_is_copied_to_its_group_without_a_sweep(
+    tmp_path: Path, server: Server, name: str, group: str
+) -> None:
+    """By the command of its batch script, but for the size; with neither key nor network while it trains."""
+    cluster = cluster_config.load()
+    script = jobs.render(compose([f"alg={name}"]), cluster)
+    line = next(line for line in script.splitlines() if '"$image" train ' in line)
+    words = [word for word in shlex.split(line) if word.partition("=")[0] in ("alg", "tracking")]
+    assert words == [f"alg={name}", "tracking=offline"]
+    folder = tmp_path / f"{name}-s0"
+    result = train(folder, *words)
+    assert result.returncode == 0 and "warning" not in result.stdout, result.stdout + result.stderr
+    assert f'"{group}"' in offline(folder)
+    assert main(["suite", "sync", str(tmp_path)]) == 0
+    assert server.epochs(folder) == [1, 2, 3, 4]
 
 
 def test_training_copies_its_rows_as_it_goes(tmp_path: Path, server: Server) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
+from pwm.suite import logs
 from pwm.suite.report import answers, figures, measures, runs, statistics
 from pwm.suite.report.document import Document, Figures, Heading, Items, Table, Text
 from pwm.suite.report.measures import Comparison
@@ -40,12 +41,19 @@ def run(argv: list[str]) -> int:
         UserError: a folder or file given is missing, there is no run, or the report cannot be written.
     """
     parser = Parser(prog="pwm report", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "paths", type=Path, nargs="*", metavar="PATH", help="run folders, logs, or folders of them"
+    )
     several: Any = {"type": Path, "action": "extend", "nargs": "+", "default": []}
     parser.add_argument("--runs", metavar="DIR", help="run folders, or folders of run folders", **several)
     parser.add_argument("--logs", metavar="DIR", help="folders of train_<size>_<name>_<job>.out", **several)
     parser.add_argument("--log", metavar="FILE", help="single log files", **several)
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help=f"default: {OUT}")
     args = parser.parse_args(argv)
+    logs.named(args.paths)  # refuses what is neither
+    for path in args.paths:
+        for given in (args.runs, args.logs) if path.is_dir() else (args.log,):
+            given.append(path)
     for path in (*args.runs, *args.logs):
         if not path.is_dir():
             raise UserError(f"no folder {str(path)!r}; give --runs and --logs folders that exist")

@@ -16,6 +16,7 @@ import yaml
 
 from pwm.arguments import Parser
 from pwm.config.compose import choices, config_dir
+from pwm.config.validate import CHOICES
 from pwm.errors import UserError, choose_from
 
 DEFAULT = "pace_l40s"
@@ -46,12 +47,19 @@ class Cluster:
     sif: str
     logs: str
     runs: str
+    tracking: str
     overrides: list[str]
 
     @property
     def processes(self) -> int:
         """How many processes train one experiment: one per GPU, or one without."""
         return max(1, self.nodes * self.gpus)
+
+    @property
+    def run_overrides(self) -> list[str]:
+        """What every run here is told, besides the experiment's name, its folder and its seed."""
+        several = [f"num_processes={self.processes}"] if self.processes > 1 else []
+        return [*self.overrides, f"tracking={self.tracking}", *several]
 
     def hours(self, multitask: bool) -> int:
         """The time limit of an experiment."""
@@ -95,7 +103,7 @@ def _values(loaded: dict[str, Any], path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: unknown key {str(key)!r}; choose one of {', '.join(types)}")
     for key, expected in types.items():
         if key not in loaded:
-            raise UserError(f"{path}: {key} is missing")
+            raise UserError(f"{path}: {key} is missing; {DEFAULT}.yaml, beside the others, explains it")
         if not _fits(loaded[key], expected):
             raise UserError(f"{path}: {key}: expected {expected}, got {loaded[key]!r}")
     return loaded
@@ -131,6 +139,10 @@ def _check(cluster: Cluster, path: Path) -> None:
                     f"{path}: {key} cannot be {':'.join(parts)!r}: no control characters, quotes, "
                     "a leading dash or any of \\ $ ` % , ; : * ? [ ] { }"
                 )
+    if cluster.tracking not in CHOICES["tracking"]:
+        raise UserError(f"{path}: {choose_from('tracking', cluster.tracking, CHOICES['tracking'])}")
     for override in cluster.overrides:
         if not override.isprintable():
             raise UserError(f"{path}: overrides: {override!r} holds a control character")
+        if override.startswith("tracking="):
+            raise UserError(f"{path}: overrides: {override!r} is for the key tracking to say")

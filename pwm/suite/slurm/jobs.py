@@ -207,8 +207,7 @@ def apptainer(cluster: Cluster, folder: str) -> str:
 
 def overrides(cluster: Cluster) -> list[str]:
     """What the cluster adds to every run, quoted."""
-    several = [f"num_processes={cluster.processes}"] if cluster.processes > 1 else []
-    return [quote(override) for override in [*cluster.overrides, *several]]
+    return [quote(override) for override in cluster.run_overrides]
 
 
 def write(cluster: Cluster, names: list[str]) -> list[Path]:

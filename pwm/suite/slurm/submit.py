@@ -134,16 +134,15 @@ def composed(
         key = override.partition("=")[0]
         if key in RESERVED:
             raise UserError(f"{override!r} is for the script to say; see --seeds and --cluster")
-    every = [f"alg={name}", *cluster.overrides, f"num_processes={cluster.processes}"]
+    every = [f"alg={name}", *cluster.run_overrides]
     folders = {seed: run_folder(cluster.runs, name, seed) for seed in numbers or [0]}
     configs = [compose([*every, f"run={path}", f"seed={seed}", *overrides]) for seed, path in folders.items()]
     for config in configs:
-        folder = RunFolder(config.run)
-        if folder.config_yaml.exists():
-            try:
-                folder.check(folder.config(), config)
-            except UserError as error:
-                raise UserError(f"{error}: move it away, or change runs in the cluster config") from None
+        obstacle = RunFolder(config.run).obstacle(config)
+        if obstacle:
+            raise UserError(
+                f"{config.run} {obstacle}; move it away, or name another folder as runs in the cluster config"
+            )
     return configs
 
 

@@ -141,7 +141,7 @@ def _configs(sweep: dict[str, Any], cluster: Cluster) -> list[TrainConfig]:
             f"{sweep['name']}: its command must give each run a folder, like run=runs/a-${{wm_lr}}"
         )
     example = {key: _values(parameter)[0] for key, parameter in sweep["parameters"].items()}
-    words = [*cluster.overrides, f"num_processes={cluster.processes}", *fixed, *_words(example)]
+    words = [*cluster.run_overrides, *fixed, *_words(example)]
     return [compose(words)]
 
 
