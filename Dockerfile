@@ -12,7 +12,7 @@ ARG BASE_IMAGE=nvidia/cuda:12.6.3-devel-ubuntu22.04@sha256:d49bb8a4ff97fb5fe4779
 FROM ${BASE_IMAGE} AS packages
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
-# 1: with dflex, its compiler and its requirements.
+# 1: with dflex, its compiler, its requirements, and the git that pip fetches it by.
 ARG DFLEX=1
 # Which build of the locked torch: cu126, cu129, cpu …, and where it is; the index may be empty.
 ARG TORCH_BUILD=cu126
@@ -38,15 +38,12 @@ ENV PATH=/opt/pwm/venv/bin:$PATH
 # image-inputs is what `pwm image build` adds to the context where this machine needs it: ca.crt, wheels/, dflex/.
 WORKDIR /build
 COPY pyproject.toml requirements.lock pwm/suite/image/packages.py image-input[s] ./
-RUN python packages.py --torch-build "$TORCH_BUILD" --torch-index "$TORCH_INDEX" \
+RUN python packages.py locked --torch-build "$TORCH_BUILD" --torch-index "$TORCH_INDEX" \
         --warp-releases "$WARP_RELEASES"
 
-# dflex of the pinned commit, from the build context or else from its repository. The folder is put on the path
-# by itself, so that its kernels can be replaced without copying all packages again.
-ARG DFLEX_COMMIT=bb59db5cf65e63740787bf22f91bae3103b30d19
-ARG DFLEX_REPOSITORY=https://github.com/imgeorgiev/DiffRL.git
-COPY pwm/suite/image/dflex.lock pwm/suite/image/get_dflex.sh ./
-RUN ./get_dflex.sh "$DFLEX" "$DFLEX_REPOSITORY" "$DFLEX_COMMIT" /opt/pwm/dflex
+# dflex, by the requirement that its lock pins, or from the folder in the build context.
+COPY pwm/suite/image/dflex.lock ./
+RUN mkdir /opt/pwm/dflex && { [ "$DFLEX" = 0 ] || python packages.py dflex /opt/pwm/dflex; }
 
 # --- Kernels: built here, without a GPU, for the GPUs to come ---------------------------------------------------
 FROM packages AS kernels
@@ -93,7 +90,7 @@ ARG LOCK=unknown
 ARG BASE=unknown
 ARG TORCH=unknown
 ARG CUDA=unknown
-ARG DFLEX_COMMIT=bb59db5cf65e63740787bf22f91bae3103b30d19
+ARG DFLEX_SOURCE=unknown
 # Kept where the program sees it, for run.json, and where `docker inspect` and `apptainer inspect` do.
 ENV PWM_IMAGE_VERSION=$VERSION PWM_IMAGE_COMMIT=$COMMIT PWM_IMAGE_SOURCE=$SOURCE PWM_IMAGE_LOCK=$LOCK PWM_IMAGE_BASE=$BASE
 LABEL org.opencontainers.image.title=pwm \
@@ -105,7 +102,7 @@ LABEL org.opencontainers.image.title=pwm \
       pwm.lock=$LOCK \
       pwm.torch=$TORCH \
       pwm.cuda=$CUDA \
-      pwm.dflex=$DFLEX_COMMIT
+      pwm.dflex=$DFLEX_SOURCE
 
 USER 1000:1000
 WORKDIR /work

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pwm
+from pwm.run.files import sha256
 
 
 def describe() -> dict[str, Any]:
@@ -43,14 +43,10 @@ def image() -> dict[str, Any] | None:
 
 
 def _sha256(path: Path) -> str | None:
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+        return sha256(path)
     except OSError:  # a SIF outside the folders that are bound into it
         return None
-    return digest.hexdigest()
 
 
 def git_commit(checkout: Path) -> dict[str, Any] | None:

@@ -11,8 +11,7 @@ from pwm.suite.image import build, source
 from tests.tools import tool
 
 TOP = source.checkout()
-SCRIPTS = ["pwm/suite/image/entrypoint.sh", "pwm/suite/image/get_dflex.sh"]
-SCRIPTS += ["pwm/suite/rehearsal/entrypoint.sh", ".ci/run", ".ci/images"]
+SCRIPTS = ["pwm/suite/image/entrypoint.sh", "pwm/suite/rehearsal/entrypoint.sh", ".ci/run", ".ci/images"]
 
 
 @pytest.mark.parametrize("command", [["build"], ["sif"], ["inspect"], ["verify", "pwm:cpu"]])

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from pwm import cli
 from pwm.run.signals import STOPPED
 from pwm.suite import rehearsal
 from pwm.suite.image import source
@@ -135,6 +136,21 @@ def test_it_says_how_to_be_used(node: Node) -> None:
     said = node.shell("apptainer run-help pwm.sif; apptainer inspect pwm.sif").stdout
     assert "train alg=mt_flow_v3" in said
     assert f"pwm.lock: {locked()}" in said
+
+
+def test_inspect_and_verify_say_of_the_sif_what_they_say_of_its_image(
+    images: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not SIF.is_file():
+        pytest.skip("needs pwm.sif: .ci/images builds it")
+    said, codes = [], []
+    for name in (CPU_IMAGE, str(SIF)):
+        assert cli.main(["image", "inspect", name]) == 0
+        rows = capsys.readouterr().out.splitlines()
+        said.append([row for row in rows if row.split()[0] not in ("id", "created", "size")])
+        codes.append(cli.main(["image", "verify", name]))
+        said[-1] += [line for line in capsys.readouterr().out.splitlines() if "built from" not in line]
+    assert said[0] == said[1] and codes[0] == codes[1]
 
 
 def test_every_user_id_runs_the_docker_image(images: None) -> None:

@@ -25,8 +25,11 @@ from pwm.envs.dflex import kernels
 from pwm.envs.dflex.kernels import Need
 from pwm.errors import UserError
 
-COMMIT = "bb59db5cf65e63740787bf22f91bae3103b30d19"
-"""The commit of github.com/imgeorgiev/DiffRL whose folder ``dflex`` these adapters are written for."""
+REQUIREMENT = (
+    "dflex @ git+https://github.com/imgeorgiev/DiffRL.git@bb59db5cf65e63740787bf22f91bae3103b30d19"
+    "#subdirectory=dflex"
+)
+"""The dflex that these adapters are written for."""
 _REQUIREMENTS = {"pxr": "usd-core", "urchin": "urchin"}
 """What dflex imports besides torch and numpy: module and the package that has it."""
 
@@ -72,9 +75,8 @@ def _installed() -> ModuleSpec:
     spec = find_spec("dflex")
     if spec is None or spec.origin is None or spec.loader is None:
         raise UserError(
-            "the simulator dflex is not installed here; run in the image that has it, or install the folder "
-            f"dflex of github.com/imgeorgiev/DiffRL at commit {COMMIT[:7]} (docs/dflex.md); "
-            "env=ant and env=cartpole are the same tasks without it"
+            "the simulator dflex is not installed here; run in the image that has it, or "
+            f"pip install '{REQUIREMENT}'; env=ant and env=cartpole are the same tasks without it"
         )
     missing = [package for module, package in _REQUIREMENTS.items() if find_spec(module) is None]
     if missing:

@@ -23,7 +23,7 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--torch-build", help="another build of torch: cpu, cu126, cu129, …")
     parser.add_argument("--arch", help="CUDA architectures, as in TORCH_CUDA_ARCH_LIST (8.9)")
     parser.add_argument(
-        "--dflex", type=Path, metavar="FOLDER", help="dflex's package, instead of fetching it"
+        "--dflex", type=Path, metavar="FOLDER", help="dflex's source, where pip cannot reach its repository"
     )
     parser.add_argument("--cluster", action="store_true", help="the rehearsal's cluster instead")
     parser.add_argument("--verbose", action="store_true", help="print everything that the build prints")
@@ -38,7 +38,9 @@ def run(argv: list[str]) -> int:
         identity = source.identity(top)
         build_arguments = settings(top, identity, torch_build)
         build_arguments |= {"BASE_IMAGE": base, "BASE": engine.base_digest(docker, base)}
-        build_arguments["DFLEX"] = "0" if arguments.cpu and dflex is None else "1"
+        wanted = not arguments.cpu or dflex is not None
+        build_arguments["DFLEX"] = "1" if wanted else "0"
+        build_arguments["DFLEX_SOURCE"] = _dflex_label(top, dflex) if wanted else "none"
         if arguments.arch:
             build_arguments["TORCH_CUDA_ARCH_LIST"] = arguments.arch
         with source.context(top, dflex) as context:
@@ -91,6 +93,24 @@ def default(top: Path, argument: str) -> str:
 
 
 def _dflex(folder: Path | None) -> Path | None:
-    if folder is not None and not (folder / "adjoint.py").is_file():
-        raise UserError(f"--dflex {folder} is not dflex's package: it has no adjoint.py")
-    return folder
+    """What pip installs: ``folder``, or the one around it where it is the package itself."""
+    if folder is None:
+        return None
+    for candidate in (folder, folder.resolve().parent):
+        if (candidate / "dflex" / "adjoint.py").is_file() and (candidate / "setup.py").is_file():
+            return candidate
+    raise UserError(
+        f"--dflex {folder} is not dflex's source: it has no setup.py and dflex/adjoint.py; name the folder "
+        "dflex of a checkout of DiffRL"
+    )
+
+
+def _dflex_label(top: Path, folder: Path | None) -> str:
+    """Which dflex the image holds: the commit that its lock pins, or a folder's, which nobody can tell."""
+    if folder is not None:
+        return "a folder"
+    lock = (top / "pwm" / "suite" / "image" / "dflex.lock").read_text(encoding="utf-8")
+    found = re.search(r"^dflex @ git\+\S+@([0-9a-f]{40})#", lock, re.M)
+    if found is None:
+        raise UserError("dflex.lock pins no commit of dflex")
+    return found[1]

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.suite import rehearsal
-from pwm.suite.image import engine, source
+from pwm.suite.image import apptainer, engine, source
 
 ARCHIVE = "image.tar"
 # zstd: a tenth of gzip's time to compress and faster to read; kernels since 4.14 and squashfuse know it.
@@ -41,11 +38,11 @@ def run(argv: list[str]) -> int:
         print(f"Saving {arguments.image}.", flush=True)
         engine.save(docker, arguments.image, folder / ARCHIVE)
         shutil.copy(recipe, folder)
+        for path in folder.iterdir():
+            path.chmod(0o644)
         print("Building the SIF.", flush=True)
-        if shutil.which("apptainer"):
-            _locally(folder)
-        else:
-            _in_container(docker, folder)
+        user = "1000:1000" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
+        apptainer.call(words(), folder, user)  # refuses to be root in a container
         built = folder / "pwm.sif"
         shutil.copyfile(built, output.with_name(f"{output.name}.tmp"))
         os.replace(output.with_name(f"{output.name}.tmp"), output)
@@ -55,55 +52,11 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def command() -> list[str]:
-    """Apptainer's, in a folder that holds the archive and the recipe. Its test asks for a machine that may
-    mount the image: `apptainer test pwm.sif`."""
+def words() -> list[str]:
+    """What Apptainer is told, in a folder that holds the archive and the recipe. Its test asks for a machine
+    that may mount the image: `apptainer test pwm.sif`."""
     return [
-        "apptainer", "build", "--notest", "--force", *COMPRESSION,
+        "build", "--notest", "--force", *COMPRESSION,
         "--build-arg", "bootstrap=docker-archive", "--build-arg", f"from={ARCHIVE}",
         "pwm.sif", "apptainer.def",
     ]  # fmt: skip
-
-
-def _locally(folder: Path) -> None:
-    done = subprocess.run(command(), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode:
-        raise _failed(done.stdout)
-
-
-def _in_container(docker: Any, folder: Path) -> None:
-    from docker.errors import ImageNotFound
-
-    for path in folder.iterdir():
-        path.chmod(0o644)
-    # What rootless Apptainer needs; docker-py has no word for the paths, `docker run` calls it systempaths.
-    rights = docker.api.create_host_config(
-        binds={str(folder): {"bind": "/work", "mode": "rw"}},
-        devices=["/dev/fuse"],
-        security_opt=["seccomp=unconfined"],
-    ) | {"MaskedPaths": [], "ReadonlyPaths": []}
-    try:
-        container = docker.api.create_container(
-            rehearsal.IMAGE,
-            entrypoint=command(),
-            user="1000:1000" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}",
-            environment={"HOME": "/tmp"},
-            working_dir="/work",
-            host_config=rights,
-        )["Id"]
-    except ImageNotFound as error:
-        raise UserError(
-            "Apptainer is not installed here (Debian sid: apt-get install apptainer), and neither is the "
-            "container that has it: `pwm image build --cluster` builds that"
-        ) from error
-    try:
-        docker.api.start(container)
-        if docker.api.wait(container)["StatusCode"]:
-            raise _failed(docker.api.logs(container).decode(errors="replace"))
-    finally:
-        docker.api.remove_container(container, force=True)
-
-
-def _failed(printed: str) -> UserError:
-    lines = [line for line in printed.splitlines() if line.startswith(("FATAL", "ERROR"))]
-    return UserError(f"apptainer build failed: {' '.join(lines or printed.splitlines()[-3:])}")
