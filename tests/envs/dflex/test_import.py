@@ -33,7 +33,7 @@ def cached(tmp_path: Path) -> list[Path]:
 def test_without_dflex_the_remedy_is_named(dflex: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "find_spec", lambda name: None)
     with pytest.raises(
-        UserError, match=r"dflex is not installed.*DiffRL at commit bb59db5.*env=ant"
+        UserError, match=r"dflex is not installed.*pip install 'dflex @ git\+.*env=ant"
     ) as caught:
         package.environments()
     assert "\n" not in str(caught.value)
