@@ -95,7 +95,7 @@ class WorldModelLoss(nn.Module):
         mean weight of a slice's, so that both forms are of one size."""
         latents = self.agent.encode(batch.observation, tasks)
         errors = self.world_model.dynamics_errors(latents, batch.action, targets, tasks.embedding)
-        weight = float(self._weights(errors).mean())
+        weight = sum(self.rho**t for t in range(self.horizon)) / self.horizon
         reward = self._reward_loss(latents, batch.action, batch.reward, tasks).mean()
         return weight * self._mean_share(errors, latents).mean(), weight * reward / self.horizon
 

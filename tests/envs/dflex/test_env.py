@@ -184,3 +184,17 @@ def test_mistakes_name_the_choices(ant: str) -> None:
         make(ant, num_envs=2, episode_length=0)
     with pytest.raises(ValueError, match=r"\[2, "):
         make(ant, num_envs=2).step(torch.zeros(2, 99))
+
+
+def test_a_diverged_episode_is_truncated_and_a_new_one_begins(ant: str) -> None:
+    env = make(ant, num_envs=3)
+    rollout(env, 2)
+    action = torch.full((3, env.act_dim), 0.1)
+    action[1] = math.nan
+    step = env.step(action)
+    assert step.diverged.tolist() == [False, True, False]
+    assert step.truncated.tolist() == [False, True, False] and not step.terminated[1]
+    for _ in range(5):
+        assert step.observation.isfinite().all()
+        step = env.step(torch.full((3, env.act_dim), 0.1))
+        assert not step.diverged.any()
