@@ -28,7 +28,7 @@ export CLUSTER SEEDS
 ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
 SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(DRY_RUN),--dry-run)
 
-.PHONY: help demo test lint bench image sif peak-r report lock jobs submit sweep status sync rehearse rehearse-down
+.PHONY: help demo test lint bench gpu image sif peak-r report lock jobs submit sweep status sync rehearse rehearse-down
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -44,6 +44,9 @@ lint: $(STAMP) ## ruff, mypy, and which room may import which
 
 bench: $(STAMP) ## measure simulation, updates and whole epochs (ARGS='alg=st_flow_v2 size=5M')
 	@$(RUN) -m pwm bench $(ARGS)
+
+gpu: $(STAMP) ## what only a GPU can tell, in 9 minutes: gpu/gpu.md (ARGS=--tiny tries it on a CPU)
+	@$(RUN) -m pwm gpu $(ARGS)
 
 image: $(STAMP) ## build the image with Docker (ARGS=--cpu for one without CUDA)
 	@$(RUN) -m pwm image build $(ARGS)

@@ -26,6 +26,7 @@ COMMANDS = {
     "train": Command("pwm.commands.train", "run", "train one experiment: pwm train alg=<name> [key=value …]"),
     "eval": Command("pwm.commands.eval", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
     "bench": Command("pwm.commands.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
+    "gpu": Command("pwm.commands.gpu", "run", "what only a GPU can tell, in some minutes: pwm gpu [--tiny]"),
     "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
     "report": Command("pwm.suite.report.report", "run", "compare runs: pwm report [--runs DIR …]"),
     "image": Command("pwm.suite.image.commands", "run", "its image: pwm image build|sif|inspect|verify"),

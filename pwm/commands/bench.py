@@ -84,13 +84,9 @@ def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
     """The figures of one experiment: medians of ``repeats``, in one process, with nothing saved."""
     if config.threads:
         torch.set_num_threads(config.threads)
-    accelerator = make_accelerator(config)
-    trainer = Trainer(config, accelerator)
+    trainer = _ready(config)
     device = trainer.device
-    matmul = _matmul_rate(device, repeats)
-    while not trainer.can_learn():
-        trainer.collect()
-    trainer.trained_epochs = max(1, config.actor_start_epoch)  # every epoch as in the middle of a run
+    matmul = _matmul_rate(device, repeats, config.mixed_precision == "bf16")
     learner = trainer.learner
 
     def model_update() -> None:
@@ -100,8 +96,8 @@ def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
         return learner.update_actor(*trainer.start_states())[1]
 
     rollout = actor_update()
-    collect = _median(trainer.collect, device, repeats)
-    update = _median(model_update, device, repeats)
+    collect = median(trainer.collect, device, repeats)
+    update = median(model_update, device, repeats)
     flops = _flops(model_update)
     updates = config.critic_passes * config.critic_batches
     return {
@@ -110,14 +106,15 @@ def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
         "wm_loss": config.wm_loss,
         "wm_batch_size": config.wm_batch_size,
         "num_envs": config.num_envs,
+        "horizon": config.horizon,
         "env": config.env.name,
         "mixed_precision": config.mixed_precision,
         "device": str(device),
         "env_steps_per_s": config.horizon * config.num_envs / collect,
         "world_model_ms": 1e3 * update,
-        "actor_ms": 1e3 * _median(actor_update, device, repeats),
-        "critic_ms": 1e3 * _median(lambda: learner.update_critic(rollout), device, repeats) / updates,
-        "epoch_s": _median(trainer.run_epoch, device, repeats),
+        "actor_ms": 1e3 * median(actor_update, device, repeats),
+        "critic_ms": 1e3 * median(lambda: learner.update_critic(rollout), device, repeats) / updates,
+        "epoch_s": median(trainer.run_epoch, device, repeats),
         "world_model_gflop": flops / 1e9,
         "world_model_gflops_per_s": flops / update / 1e9,
         "matmul_gflops_per_s": matmul / 1e9,
@@ -125,8 +122,29 @@ def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
     }
 
 
-def _median(work: Callable[[], Any], device: torch.device, repeats: int) -> float:
-    """Median seconds of ``work``, after one run that is not counted."""
+def _ready(config: TrainConfig) -> Trainer:
+    """A trainer whose every epoch is as in the middle of a run."""
+    trainer = Trainer(config, make_accelerator(config))
+    while not trainer.can_learn():
+        trainer.collect()
+    trainer.trained_epochs = max(1, config.actor_start_epoch)
+    return trainer
+
+
+def launches(config: TrainConfig) -> int | None:
+    """Kernels launched in an epoch; None without a GPU."""
+    if not torch.cuda.is_available():
+        return None
+    trainer = _ready(config)
+    trainer.run_epoch()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        trainer.run_epoch()
+        torch.cuda.synchronize()
+    return sum(event.count for event in profile.key_averages() if "LaunchKernel" in event.key)
+
+
+def median(work: Callable[[], Any], device: torch.device, repeats: int) -> float:
+    """Median seconds of ``work`` in ``repeats`` runs, after one that is not counted."""
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
@@ -137,12 +155,12 @@ def _median(work: Callable[[], Any], device: torch.device, repeats: int) -> floa
     return statistics.median(seconds[1:])
 
 
-def _matmul_rate(device: torch.device, repeats: int) -> float:
-    """FLOP/s of a square float32 matrix product, the faster of torch's and ours."""
+def _matmul_rate(device: torch.device, repeats: int, bf16: bool) -> float:
+    """FLOP/s of a square matrix product, the faster of torch's and ours; in the precision of the run."""
     x, weight = torch.randn(2, MATRIX, MATRIX, device=device)
-    with torch.no_grad():
-        ours = _median(lambda: linear(x, weight), device, repeats)
-        theirs = _median(lambda: x @ weight, device, repeats)
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        ours = median(lambda: linear(x, weight), device, repeats)
+        theirs = median(lambda: x @ weight, device, repeats)
     return 2 * MATRIX**3 / min(ours, theirs)
 
 

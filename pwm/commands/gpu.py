@@ -1,0 +1,272 @@
+"""``pwm gpu``: what only a GPU can tell, in one run of some minutes (``make gpu``).
+
+It consists of parts, the most telling first; each is a process of its own with a limit of time. A part's
+result is kept as soon as it is there, so that the same command goes on where one was cut off, and tries again
+what failed. At the end `gpu.json` holds all results and `gpu.md` the tables.
+
+Without a GPU everything runs on the CPU, with `--tiny` in some minutes, so that it can be tried before one is
+at hand.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pwm.arguments import Parser
+from pwm.config.compose import compose
+from pwm.errors import UserError, choose_from
+from pwm.interpreter import PYTHON
+from pwm.run import metrics
+from pwm.run.files import replace_text
+from pwm.run.folder import RunFolder
+
+Result = dict[str, Any]
+
+TINY = (
+    *("size=tiny", "num_envs=16", "wm_batch_size=16", "horizon=4", "wm_updates=2", "wm_first_updates=2"),
+    *("critic_passes=1", "replay_capacity=2000", "env.options.episode_length=8", "eval_episodes=2"),
+)
+ENVS, TINY_ENVS = (128, 1024, 8192), (8, 16)
+SPEED_COLUMNS = (
+    *("experiment", "precision", "epoch s", "collect s", "world model ms", "actor ms", "critic ms"),
+    *("launches", "TFLOP/s", "product TFLOP/s", "memory GB"),
+)
+POINTS = 25
+"""Of a learning curve that are kept."""
+CURVE = ("env_steps", "seconds", "R", "forward_velocity", "latent_spread", "action_spread", "eval_R")
+GRACE_S = 30.0
+"""For a training to save and end."""
+LEAST_S = 20.0
+"""With less time left no part is begun."""
+
+
+def plan() -> dict[str, float]:
+    """The parts in their order, and the seconds that each may take; 0: a share of what is left."""
+    limits = {"tests": 150.0}
+    limits |= {f"speed {alg} {p}": 40.0 for p in ("bf16", "tf32", "float32") for alg in SPEED}
+    limits |= {"envs": 45.0, "speed mt_flow_v3 bf16": 40.0}
+    return limits | dict.fromkeys(LEARN, 0.0)
+
+
+SPEED = ("st_baseline", "st_flow_v2")
+LEARN = {
+    "learn st_baseline simnorm": "alg=st_baseline latent=simnorm",
+    "learn st_baseline standardized": "alg=st_baseline latent=standardized",
+    "learn st_flow_v2 standardized": "alg=st_flow_v2 latent=standardized",
+}
+
+
+def run(argv: list[str]) -> int:
+    """``pwm gpu [--minutes M] [--out DIR] [--tiny]``; returns the exit code.
+
+    Raises:
+        UserError: an argument is wrong, or the folder cannot be written.
+    """
+    parser = Parser(prog="pwm gpu", description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=9.0, help="for everything (9)")
+    parser.add_argument("--out", type=Path, default=Path("gpu"), help="folder of the results (gpu)")
+    parser.add_argument("--tiny", action="store_true", help="small enough to be tried on a CPU")
+    parser.add_argument("--part", help="one part, in this process; for this program's own use")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of a part that learns")
+    args = parser.parse_args(argv)
+    if args.minutes <= 0:
+        raise UserError(f"--minutes {args.minutes}: expected more than 0")
+    try:
+        (args.out / "parts").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {args.out}: {error.strerror}; choose another --out") from error
+    if args.part is not None:
+        _keep(args.out, args.part, _do(args.part, args.out, args.tiny, args.seconds))
+        return 0
+    deadline = time.monotonic() + 60 * args.minutes
+    parts = plan()
+    for index, (part, limit) in enumerate(parts.items()):
+        left = deadline - time.monotonic()
+        if "error" not in _kept(args.out, part):
+            print(f"{part}: done before", flush=True)
+        elif left < LEAST_S:
+            print(f"{part}: no time left; the same command goes on here", flush=True)
+        else:
+            share = limit or left / (len(parts) - index) - GRACE_S
+            _in_its_own_process(part, args.out, args.tiny, max(LEAST_S / 2, min(share, left)))
+    results = {part: _kept(args.out, part) for part in parts}
+    replace_text(args.out / "gpu.json", json.dumps(results, indent=1) + "\n")
+    replace_text(args.out / "gpu.md", table(results))
+    done = sum("error" not in result for result in results.values())
+    print(f"{done} of {len(parts)} parts: {args.out / 'gpu.md'}, {args.out / 'gpu.json'}")
+    return 0
+
+
+def _in_its_own_process(part: str, out: Path, tiny: bool, seconds: float) -> None:
+    """What a part has left to say when it fails is its result."""
+    began = time.monotonic()
+    command = [*PYTHON, "-m", "pwm", "gpu", f"--part={part}", f"--out={out}", f"--seconds={seconds}"]
+    try:
+        done = subprocess.run(
+            [*command, *(["--tiny"] if tiny else [])],
+            capture_output=True,
+            text=True,
+            timeout=seconds + (2 * GRACE_S if part in LEARN else 0.0),
+        )
+        reason = (done.stderr.strip() or "it said nothing").splitlines()[-1] if done.returncode else None
+    except subprocess.TimeoutExpired:
+        reason = f"not done within {seconds:.0f} s"
+    if reason is not None:
+        _keep(out, part, {"error": reason})
+    print(f"{part}: {reason or 'done'} ({time.monotonic() - began:.0f} s)", flush=True)
+
+
+def _keep(out: Path, part: str, result: Result) -> None:
+    replace_text(_file(out, part), json.dumps(metrics.jsonable(result), indent=1))
+
+
+def _kept(out: Path, part: str) -> Result:
+    try:
+        kept: Result = json.loads(_file(out, part).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"error": "not run"}
+    return kept
+
+
+def _file(out: Path, part: str) -> Path:
+    return out / "parts" / f"{part.replace(' ', '-')}.json"
+
+
+def _do(part: str, out: Path, tiny: bool, seconds: float) -> Result:
+    """The result of ``part``, with where and when it was."""
+    from pwm.run.provenance import describe
+
+    kind, *words = part.split()
+    if part not in plan():
+        raise choose_from("part", part, plan())
+    work: dict[str, Callable[[], Result]] = {
+        "tests": _tests,
+        "envs": lambda: _envs(TINY_ENVS if tiny else ENVS),
+        "speed": lambda: _speed(words[0], words[1], TINY if tiny else ()),
+        "learn": lambda: _learn(part, out, TINY if tiny else (), seconds),
+    }
+    start = describe()
+    where = {key: start[key] for key in ("git", "python", "hardware")}
+    return {**work[kind](), **where, "time": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+
+
+def _tests() -> Result:
+    """The tests for a GPU, of the checkout in the working directory."""
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/gpu"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "SKIPPED", "E  "))]
+    return {"summary": (done.stdout.strip().splitlines() or ["no output"])[-1], "lines": lines}
+
+
+def _speed(alg: str, precision: str, overrides: tuple[str, ...]) -> Result:
+    """Seconds and rates of an experiment at full scale in one precision."""
+    import torch
+
+    from pwm.commands.bench import launches, measure
+
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    mixed = "bf16" if precision == "bf16" else "no"
+    config = compose([f"alg={alg}", f"mixed_precision={mixed}", "env=ant", *overrides])
+    return {"precision": precision, **measure(config, repeats=2), "launches": launches(config)}
+
+
+def _envs(numbers: tuple[int, ...]) -> Result:
+    """Steps per second of the Ant alone."""
+    import torch
+
+    from pwm import envs
+    from pwm.commands.bench import median
+    from pwm.learning.build import resolve_device
+
+    device = resolve_device("auto")
+    rates = {}
+    for number in numbers:
+        env = envs.make("ant", num_envs=number, device=device)
+        action = torch.zeros(number, env.act_dim, device=device)
+
+        def steps(env: Any = env, action: torch.Tensor = action) -> None:
+            for _ in range(16):
+                env.step(action)
+
+        rates[str(number)] = 16 * number / median(steps, device, repeats=5)
+    return {"steps_per_s": rates}
+
+
+def _learn(part: str, out: Path, overrides: tuple[str, ...], seconds: float) -> Result:
+    """Train for ``seconds``, or go on with it; its folder stays."""
+    folder = RunFolder(out / "runs" / part.replace(" ", "-"))
+    command = [*PYTHON, "-m", "pwm", "train", *LEARN[part].split(), "env=ant", *overrides]
+    settings = ["max_epochs=15000", "eval_every=500", "checkpoint_every=100000", "log_every=10"]
+    process = subprocess.Popen(
+        [*command, *settings, f"run={folder.path}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _, said = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=GRACE_S)
+    rows = metrics.read_metrics(folder.metrics)
+    if not rows:
+        raise UserError(said.strip().splitlines()[-1] if said.strip() else "nothing was logged")
+    every = max(1, len(rows) // POINTS)
+    kept = [rows[index] for index in range(len(rows) - 1, -1, -every)][::-1]
+    return {"epochs": rows[-1]["epoch"], "curve": [{key: row.get(key) for key in CURVE} for row in kept]}
+
+
+def table(results: dict[str, Result]) -> str:
+    """Everything as Markdown."""
+    good = {part: result for part, result in results.items() if "error" not in result}
+    lines = ["# What a GPU said", ""]
+    for result in list(good.values())[:1]:
+        lines += [f"{result['time']}, {json.dumps(result['hardware'])}, {json.dumps(result['git'])}", ""]
+    for part, result in results.items():
+        if "error" in result:
+            lines.append(f"- {part}: **{result['error']}**")
+        elif part == "tests":
+            lines.append(f"- tests for a GPU: {result['summary']}")
+        elif part == "envs":
+            rates = ", ".join(f"{number}: {rate:,.0f}" for number, rate in result["steps_per_s"].items())
+            lines.append(f"- Ant, steps/s by environments: {rates}")
+    speeds = [_speed_cells(result) for part, result in good.items() if part.startswith("speed")]
+    lines += ["", *_table(SPEED_COLUMNS, speeds)]
+    for part, result in good.items():
+        if part.startswith("learn"):
+            rows = [[_cell(point[key]) for key in CURVE] for point in result["curve"]]
+            lines += ["", f"{part}: {result['epochs']} epochs", "", *_table(CURVE, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _speed_cells(result: Result) -> list[str]:
+    collect = result["horizon"] * result["num_envs"] / result["env_steps_per_s"]
+    return [
+        result["name"],
+        result["precision"],
+        f"{result['epoch_s']:.3f}",
+        f"{collect:.3f}",
+        f"{result['world_model_ms']:.1f}",
+        f"{result['actor_ms']:.1f}",
+        f"{result['critic_ms']:.2f}",
+        _cell(result["launches"]),
+        f"{result['world_model_gflops_per_s'] / 1e3:.1f}",
+        f"{result['matmul_gflops_per_s'] / 1e3:.1f}",
+        f"{result['peak_memory_mb'] / 1e3:.2f}",
+    ]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+
+
+def _cell(value: Any) -> str:
+    return "–" if value is None else f"{value:,.3g}" if isinstance(value, float) else str(value)

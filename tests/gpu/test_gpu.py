@@ -1,0 +1,65 @@
+"""What needs a GPU; `make gpu` runs it where there is one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from pwm.cli import main
+from pwm.config.compose import compose
+from pwm.envs import make
+from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.run.checkpoint import Checkpoints
+from pwm.run.metrics import read_metrics
+from pwm.suite import experiments
+from tests.envs.test_parity import load, transitions
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here"),
+]
+SMALL = (
+    *("size=tiny", "num_envs=16", "wm_batch_size=16", "wm_updates=2", "wm_first_updates=4", "horizon=4"),
+    *("critic_passes=1", "replay_capacity=4000", "env.options.episode_length=8", "eval_episodes=2"),
+)
+
+
+def test_the_ant_on_a_gpu_is_the_recorded_one() -> None:
+    one = transitions(load("ant"))
+    env = make("ant", num_envs=len(one["action"]), device="cuda", auto_reset=False)
+    env.set_state(one["joint_q"].cuda(), one["joint_qd"].cuda())
+    step = env.step(one["action"].cuda())
+    near = ((step.observation.cpu() - one["next_obs"]).abs() <= 1e-4).all(dim=1)
+    assert near.float().mean() >= 0.95
+    assert ((step.reward.cpu() - one["reward"]).abs() <= 1e-4).float().mean() >= 0.95
+    assert torch.equal(step.terminated.cpu(), one["terminated"])
+
+
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+@pytest.mark.parametrize("name", experiments.names())
+def test_an_epoch_of_every_experiment_at_full_size(name: str, precision: str) -> None:
+    if precision == "bf16" and not name.endswith("flow_v2"):
+        pytest.skip("one of each setting will do")
+    config = compose([f"alg={name}", "wm_first_updates=8", f"mixed_precision={precision}"])
+    trainer = Trainer(config, make_accelerator(config))
+    while trainer.trained_epochs == 0:
+        trainer.run_epoch()
+    metrics = trainer.read_metrics()
+    assert all(math.isfinite(value) for key, value in metrics.items() if key.endswith("loss"))
+
+
+@pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cuda")])
+def test_a_run_goes_on_on_another_kind_of_device(
+    tmp_path: Path, first: str, second: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "alg=mt_flow_v1", *SMALL, f"run={tmp_path / 'run'}"]
+    assert main([*command, "max_epochs=5", f"device={first}"]) == 0
+    assert main([*command, "max_epochs=8", f"device={second}"]) == 0
+    said = capsys.readouterr().out
+    assert ("its random numbers begin anew" in said) == (first != second)
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert [row["epoch"] for row in rows] == list(range(1, 9))
+    assert Checkpoints(tmp_path / "run" / "checkpoints").epochs()[-1] == 8
