@@ -156,7 +156,9 @@ def median(work: Callable[[], Any], device: torch.device, repeats: int) -> float
 
 
 def _matmul_rate(device: torch.device, repeats: int, bf16: bool) -> float:
-    """FLOP/s of a square matrix product, the faster of torch's and ours; in the precision of the run."""
+    """FLOP/s of a square matrix product, the faster of torch's and ours; on a GPU in the precision of the run
+    (a CPU without instructions for it takes minutes in bf16)."""
+    bf16 = bf16 and device.type == "cuda"
     x, weight = torch.randn(2, MATRIX, MATRIX, device=device)
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         ours = median(lambda: linear(x, weight), device, repeats)
