@@ -25,6 +25,7 @@ class CountingEnv:
         self.task = torch.zeros(self.num_envs, dtype=torch.int64)
         self.action_mask = torch.ones(self.num_envs, act_dim)
         self.episode_length = torch.tensor(lengths)
+        self.generators = None
         self.terminates = terminates
         self.episode = torch.zeros(self.num_envs)
         self.count = torch.zeros(self.num_envs)
@@ -46,10 +47,12 @@ class CountingEnv:
         self.count.masked_fill_(ended, 0)
         never = torch.zeros_like(ended)
         terminated, truncated = (ended, never) if self.terminates else (never, ended)
-        return Step(self._observation(), reward, terminated, truncated, final)
+        return Step(self._observation(), reward, terminated, truncated, never, final)
+
+    def prepare(self, steps: int) -> None: ...
 
     def forward_velocity(self, observation: Tensor) -> Tensor:
-        return observation[:, 1]
+        return observation[..., 1]
 
     def state_dict(self) -> dict[str, Any]:
         return {"episode": self.episode.clone(), "count": self.count.clone()}

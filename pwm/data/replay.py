@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pwm.data.batch import Batch, Slices, Transitions
-from pwm.envs.base import Step
+from pwm.data.experience import Experience, last_before
 from pwm.errors import UserError
 
 
@@ -24,7 +24,7 @@ class Replay:
 
     Args:
         capacity: transitions to keep; rounded down to a multiple of ``num_envs``.
-        num_envs: environments that write one transition each per :meth:`add`.
+        num_envs: environments that write one transition each per step.
         task: ``[num_envs]`` int64, the task of each environment.
         horizon: transitions per slice.
 
@@ -61,21 +61,24 @@ class Replay:
         """Transitions in the ring, those of a diverged simulation included."""
         return min(self._written, self.rows) * self.num_envs
 
-    def add(self, observation: Tensor, action: Tensor, step: Step) -> None:
-        """Store one transition of every environment: ``observation`` ``[N, obs_dim]`` was acted on
-        with ``action`` ``[N, act_dim]`` and gave ``step``."""
-        row, ring = self._written % self.rows, self._ring
-        ring["observation"][row] = observation
-        ring["action"][row] = action
-        ring["reward"][row] = step.reward
-        ring["terminated"][row] = step.terminated
-        ring["final_observation"][row] = step.final_observation
-        ring["stored"][row] = real = ~step.diverged
-        ring["valid"][row] = False
-        self._age += 1
-        self._written += 1
-        ring["valid"][(row - self.horizon + 1) % self.rows] = (self._age >= self.horizon) & real
-        self._age.masked_fill_(step.terminated | step.truncated, 0)
+    def add(self, seen: Experience) -> None:
+        """Store consecutive steps of every environment, the next after those stored last; at most as many
+        as the ring has rows."""
+        steps, ring = len(seen.reward), self._ring
+        rows = (torch.arange(steps, device=self._age.device) + self._written) % self.rows
+        real, ended, times = ~seen.diverged, seen.ended, torch.arange(steps, device=self._age.device)[:, None]
+        for key in ("observation", "action", "reward", "terminated", "final_observation"):
+            ring[key].index_copy_(0, rows, getattr(seen, key))
+        ring["stored"].index_copy_(0, rows, real)
+        ring["valid"].index_fill_(0, rows, False)
+        # How many steps of its episode a step is the last of.
+        last = last_before(ended)
+        age = times - torch.where(last < 0, -1 - self._age, last)
+        starts = (rows - (self.horizon - 1)) % self.rows
+        stays = times + self.rows > steps + self.horizon - 2  # not overwritten by a later one of these steps
+        ring["valid"].index_copy_(0, starts, (age >= self.horizon) & real & stays)
+        self._age.copy_(age[-1].masked_fill(ended[-1], 0))
+        self._written += steps
         self._counts.clear()
 
     def num_slices(self) -> int:

@@ -26,19 +26,17 @@ class Step(NamedTuple):
     truncated: Tensor
     """``[N]`` bool: the time limit ended the episode (value beyond it, so bootstrap), or the simulation
     diverged."""
+    diverged: Tensor
+    """``[N]`` bool: the simulation came to numbers that are not finite, so nothing is to be learned."""
     final_observation: Tensor
     """``[N, obs_dim]`` the observation the action led to, before any reset. Where the simulation diverged it
     shows as numbers that are not finite, here and in no other place."""
 
-    @property
-    def diverged(self) -> Tensor:
-        """``[N]`` bool: the simulation came to numbers that are not finite, so nothing is to be learned."""
-        return diverged(self.reward, self.final_observation)
-
 
 def diverged(reward: Tensor, final_observation: Tensor) -> Tensor:
     """``[N]`` bool: see :attr:`Step.diverged`. Environments end such an episode as truncated."""
-    return ~(final_observation.isfinite().all(-1) & reward.isfinite())
+    total = final_observation.sum(-1) + reward  # finite where all of them are
+    return (total - total) != 0
 
 
 class VectorEnv(Protocol):
@@ -50,6 +48,8 @@ class VectorEnv(Protocol):
         task: ``[N]`` int64, each environment's index into ``tasks``.
         action_mask: ``[N, act_dim]`` 1 where an action component acts, 0 where it is padding.
         episode_length: ``[N]`` int64, steps after which an episode is truncated.
+        generators: what all chance comes from, where a CUDA graph may hold :meth:`prepare` with as many steps
+            as it was told; None where it may not.
     """
 
     name: str
@@ -61,6 +61,7 @@ class VectorEnv(Protocol):
     task: Tensor
     action_mask: Tensor
     episode_length: Tensor
+    generators: tuple[torch.Generator, ...] | None
 
     def reset(self) -> Tensor:
         """Start a new episode everywhere; returns the observation ``[N, obs_dim]``."""
@@ -71,7 +72,11 @@ class VectorEnv(Protocol):
         ...
 
     def forward_velocity(self, observation: Tensor) -> Tensor:
-        """``[N]`` m/s from ``observation`` ``[N, obs_dim]``; nan where a task has no such notion."""
+        """``[..., N]`` m/s from ``observation`` ``[..., N, obs_dim]``; nan where a task has no such notion."""
+        ...
+
+    def prepare(self, steps: int) -> None:
+        """Say that ``steps`` steps follow, so that what they need of chance may be drawn at once."""
         ...
 
     def state_dict(self) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class MultiTaskEnv:
         self.task = torch.cat([torch.full_like(env.task, k) for k, env in enumerate(envs)])
         self.action_mask = torch.cat([self._pad(env.action_mask, self.act_dim) for env in envs])
         self.episode_length = torch.cat([env.episode_length for env in envs])
+        generators = [env.generators for env in envs]
+        self.generators = None if None in generators else tuple(g for own in generators for g in own or ())
 
     def reset(self) -> Tensor:
         return torch.cat([self._pad(env.reset(), self.obs_dim) for env in self.envs])
@@ -44,13 +46,18 @@ class MultiTaskEnv:
             torch.cat([step.reward for step in steps]),
             torch.cat([step.terminated for step in steps]),
             torch.cat([step.truncated for step in steps]),
+            torch.cat([step.diverged for step in steps]),
             torch.cat([self._pad(step.final_observation, self.obs_dim) for step in steps]),
         )
 
     def forward_velocity(self, observation: Tensor) -> Tensor:
         return torch.cat(
-            self._each(observation, lambda env, rows: env.forward_velocity(rows[:, : env.obs_dim]))
+            self._each(observation, lambda env, rows: env.forward_velocity(rows[..., : env.obs_dim])), dim=-1
         )
+
+    def prepare(self, steps: int) -> None:
+        for env in self.envs:
+            env.prepare(steps)
 
     def state_dict(self) -> dict[str, Any]:
         return {env.name: env.state_dict() for env in self.envs}
@@ -60,8 +67,8 @@ class MultiTaskEnv:
             env.load_state_dict(state[env.name])
 
     def _each(self, rows: Tensor, function: Callable[[VectorEnv, Tensor], Any]) -> list[Any]:
-        """``function`` of every environment and its rows."""
-        parts = rows.split([env.num_envs for env in self.envs])
+        """``function`` of every environment and its rows ``[..., n, width]``."""
+        parts = rows.split([env.num_envs for env in self.envs], dim=-2)
         return [function(env, part) for env, part in zip(self.envs, parts, strict=True)]
 
     @staticmethod

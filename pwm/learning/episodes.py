@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pwm.envs.base import Step
+from pwm.data.experience import Experience, last_before
 
 WINDOW = 100
 """Finished episodes that the reported return is a mean over, all processes together."""
@@ -42,22 +42,30 @@ class EpisodeStats(nn.Module):
         self._one_hot = torch.nn.functional.one_hot(task, num_tasks)
 
     @torch.no_grad()
-    def add(self, step: Step) -> None:
-        """Take one step of every environment."""
-        lost = step.diverged
-        self.running[:, 0] += step.reward
-        self.running[:, 1] += 1
-        ended = (step.terminated | step.truncated) & ~lost
-        order = (self._one_hot * ended[:, None]).cumsum(0)  # which of its task's endings, from 1
-        mine = order.gather(1, self.task[:, None]).squeeze(1)
+    def add(self, seen: Experience) -> None:
+        """Take consecutive steps of every environment."""
+        lost, over = seen.diverged, seen.ended
+        so_far = self._so_far(torch.where(lost, 0, seen.reward), over)
+        ended = (over & ~lost).flatten()
+        one_hot, task = self._one_hot.repeat(len(over), 1), self.task.repeat(len(over))
+        order = (one_hot * ended[:, None]).cumsum(0)  # which of its task's endings, from 1
+        mine = order.gather(1, task[:, None]).squeeze(1)
         total = order[-1]
         # If more end at once than the window holds, the last ones stay; so no slot is written twice.
-        keep = ended & (mine > total[self.task] - self.window)
-        slot = torch.where(keep, (self.count[self.task] + mine - 1) % self.window, self.window)
-        self.finished[self.task, slot] = self.running
+        keep = ended & (mine > total[task] - self.window)
+        slot = torch.where(keep, (self.count[task] + mine - 1) % self.window, self.window)
+        self.finished[task, slot] = so_far.flatten(0, 1)
         self.count += total
-        self.diverged += (self._one_hot * lost[:, None]).sum(0)
-        self.running.masked_fill_((ended | lost)[:, None], 0)
+        self.diverged += (self._one_hot * lost.sum(0)[:, None]).sum(0)
+        self.running.copy_(so_far[-1].masked_fill(over[-1][:, None], 0))
+
+    def _so_far(self, reward: Tensor, over: Tensor) -> Tensor:
+        """``[T, N, 2]``: the return and the length, after each step, of the episode it belongs to."""
+        steps = torch.stack([reward.double(), torch.ones_like(reward, dtype=torch.float64)], -1)
+        total = steps.cumsum(0)
+        last = last_before(over)[..., None]
+        before = total.gather(0, last.clamp(min=0).expand_as(total))
+        return total - torch.where(last < 0, -self.running, before)
 
     def sums(self) -> Tensor:
         """``[num_tasks, 4]``: the last finished episodes' summed returns, summed lengths and number, and how

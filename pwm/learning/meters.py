@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -65,32 +66,49 @@ class Meters:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
-        self._first_bad: dict[str, Tensor] = {}
+        self._added: list[tuple[str, Tensor]] = []
+        self._places: dict[tuple[str, ...], Tensor] = {}
+        self._start({}, {})
+
+    def _start(self, sums: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
+        """Go on from ``sums`` of so many values. Names never go, so that their places stay."""
+        self._counts = {**dict.fromkeys(getattr(self, "_counts", {}), 0), **counts}
+        zero = torch.zeros((), dtype=torch.float64, device=self._device)
+        self._sums = torch.stack([zero, *(sums.get(name, zero) for name in self._counts)])[1:]
+        self._first_bad = torch.full_like(self._sums, -1.0)
+        self._flagged: dict[str, Tensor] = {}
 
     def add(self, metrics: Mapping[str, Tensor]) -> None:
-        """Take one value of each metric, scalar tensors."""
-        for name, value in metrics.items():
-            previous = self._sums.get(name)
-            self._sums[name] = value.double() if previous is None else previous + value
-            self._counts[name] = self._counts.get(name, 0) + 1
-
-    def watch(self, name: str, value: Tensor, epoch: int) -> None:
-        """Remember ``epoch`` if any element of ``value`` is not finite and none was before."""
-        self.flag(name, ~value.isfinite().all(), epoch)
+        """Take one value of each metric, or several: tensors of any shape. They are added up at the end of
+        the epoch, until when nobody may write to them."""
+        self._added += metrics.items()
 
     def flag(self, name: str, bad: Tensor, epoch: int) -> None:
         """Remember ``epoch`` if ``bad`` (a scalar bool) and nothing was before."""
-        first = self._first_bad.get(name)
-        never = torch.full((), -1, dtype=torch.int64, device=self._device)
-        first = never if first is None else first
-        self._first_bad[name] = torch.where(bad & (first < 0), epoch, first)
+        found = torch.where(bad, float(epoch), math.inf)
+        first = self._flagged.get(name)
+        self._flagged[name] = found if first is None else torch.minimum(first, found)
 
     def end_epoch(self, epoch: int) -> None:
-        """Watch every metric added so far."""
-        for name, value in self._sums.items():
-            self.watch(name, value, epoch)
+        """Add up what came in, and watch all sums."""
+        if not self._added:
+            return
+        names = tuple(name for name, value in self._added for _ in range(value.numel()))
+        values = torch.cat([value.reshape(-1) for _, value in self._added]).double()
+        self._added.clear()
+        new = dict.fromkeys(name for name in names if name not in self._counts)
+        if new:
+            self._counts |= dict.fromkeys(new, 0)
+            self._sums = torch.cat([self._sums, self._sums.new_zeros(len(new))])
+            self._first_bad = torch.cat([self._first_bad, self._first_bad.new_full((len(new),), -1.0)])
+        for name in names:
+            self._counts[name] += 1
+        if names not in self._places:
+            at = {name: index for index, name in enumerate(self._counts)}
+            self._places[names] = torch.tensor([at[name] for name in names], device=self._device)
+        self._sums.index_add_(0, self._places[names], values)
+        bad = ~self._sums.isfinite() & (self._first_bad < 0)
+        self._first_bad.masked_fill_(bad, float(epoch))
 
     def check(self) -> None:
         """Raises:
@@ -105,25 +123,32 @@ class Meters:
             NotFinite: as :meth:`check`.
         """
         metrics = self._numbers()
-        self._sums, self._counts, self._first_bad = {}, {}, {}
+        self._start({}, {})
         return metrics
 
     def _numbers(self) -> dict[str, float]:
-        names, watched = list(self._sums), list(self._first_bad)
-        values = [self._sums[name] / self._counts[name] for name in names]
-        firsts = [self._first_bad[name].double() for name in watched]
-        numbers = torch.stack(values + firsts).tolist() if values or firsts else []
-        bad = {name: int(n) for name, n in zip(watched, numbers[len(names) :], strict=True) if n >= 0}
+        numbers = torch.cat(
+            [self._sums, self._first_bad, *(f.view(1) for f in self._flagged.values())]
+        ).tolist()
+        sums, firsts = numbers[: len(self._counts)], numbers[len(self._counts) :]
+        watched = [*self._counts, *self._flagged]
+        bad = {name: int(n) for name, n in zip(watched, firsts, strict=True) if 0 <= n < math.inf}
         if bad:
             epoch = min(bad.values())
             raise NotFinite(sorted(name for name, first in bad.items() if first == epoch), epoch)
-        return dict(zip(names, numbers, strict=False))
+        return {
+            name: total / count
+            for (name, count), total in zip(self._counts.items(), sums, strict=True)
+            if count > 0
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """What was added since the last reading; call :meth:`check` first."""
-        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+        counts = {name: count for name, count in self._counts.items() if count > 0}
+        sums = dict(zip(self._counts, self._sums.clone(), strict=True))
+        return {"sums": {name: sums[name] for name in counts}, "counts": counts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self._sums = {name: value.to(self._device) for name, value in state["sums"].items()}
-        self._counts = dict(state["counts"])
+        sums = {name: value.to(self._device) for name, value in state["sums"].items()}
+        self._start(sums, dict(state["counts"]))

@@ -13,6 +13,7 @@ from torch import Tensor
 from pwm.algorithms.normalizer import sum_over_processes
 from pwm.config.types import TrainConfig
 from pwm.data.batch import Batch
+from pwm.data.experience import experience
 from pwm.data.replay import Replay
 from pwm.envs import randomness
 from pwm.envs.base import Step
@@ -63,7 +64,7 @@ class Trainer:
         self.meters, self.timer = Meters(self.device), PhaseTimer(self.device)
         self.epoch = self.trained_epochs = 0
         self.observation = self.env.reset()
-        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._taken: list[tuple[Tensor, Tensor, Step]] = []
         self._visited = self.observation[None]
         self._longest_episode = int(self.env.episode_length.max())
         self._walks = bool(self.env.forward_velocity(self.observation).isfinite().any())
@@ -91,8 +92,9 @@ class Trainer:
         act = learn and self.trained_epochs >= config.actor_start_epoch
         if act and config.collection == "lockstep":
             with self.timer.phase("actor"):
+                self.env.prepare(self.config.horizon)
                 metrics, rollout = self.learner.update_actor(self.observation, self.env.task, self._step)
-            self._observe()
+            self._remember()
             self._learn_behaviour(metrics, rollout)
         else:
             self.collect()
@@ -145,31 +147,34 @@ class Trainer:
     def collect(self) -> None:
         """Act closed loop for ``horizon`` steps."""
         with self.timer.phase("collect"):
+            self.env.prepare(self.config.horizon)
             for _ in range(self.config.horizon):
                 self._step(self.agent.act(self.observation, self.env.task))
-            self._observe()
+            self._remember()
 
     @torch.no_grad()
     def _step(self, action: Tensor) -> Step:
-        """Step the environments and remember what happened."""
-        before = self.observation
+        """Step the environments."""
         step = self.env.step(action)
-        self.replay.add(before, action, step)
-        self.episodes.add(step)
-        self._seen.append((before, step.reward, ~step.diverged))
-        if self._walks:
-            self.meters.add({"forward_velocity": self.env.forward_velocity(before).nanmean()})
+        self._taken.append((self.observation, action, step))
         self.observation = step.observation
         return step
 
-    def _observe(self) -> None:
-        """Take this epoch's steps into the statistics, and remember what was acted on. Where a simulation
+    def _remember(self) -> None:
+        """Take this epoch's steps into the replay, the statistics and the meters. Where a simulation
         diverged, what was acted on is a real observation, but its reward may be none."""
-        self._visited, reward, real = (torch.stack(parts) for parts in zip(*self._seen, strict=True))
-        self._seen.clear()
-        self.agent.observe(self._visited, reward, self.env.task.expand_as(reward), real)
-        most = 2 * (~real).any(0).sum() > self.env.num_envs
+        seen = experience(self._taken)
+        self._taken.clear()
+        self._visited = seen.observation
+        self.replay.add(seen)
+        self.episodes.add(seen)
+        self.agent.observe(
+            seen.observation, seen.reward, self.env.task.expand_as(seen.reward), ~seen.diverged
+        )
+        most = 2 * seen.diverged.any(0).sum() > self.env.num_envs
         self.meters.flag(ENVIRONMENTS, most, self.epoch + 1)
+        if self._walks:
+            self.meters.add({"forward_velocity": self.env.forward_velocity(seen.observation).nanmean()})
 
     def returns(self) -> dict[str, float]:
         """``R`` and ``episode_length``: means over the last finished training episodes, nan before the

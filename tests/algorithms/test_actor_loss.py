@@ -148,7 +148,7 @@ def test_in_lockstep_the_simulator_steps_in_its_own_precision() -> None:
     def step_env(action: Tensor) -> Step:
         seen.append(torch.is_autocast_enabled("cpu"))
         ended = torch.zeros(2, dtype=torch.bool)
-        return Step(torch.zeros(2, 1), torch.zeros(2), ended, ended, torch.zeros(2, 1))
+        return Step(torch.zeros(2, 1), torch.zeros(2), ended, ended, ended, torch.zeros(2, 1))
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
         known()[1](START, TASK, step_env)
@@ -164,7 +164,7 @@ def lockstep(terminated: list[int], truncated: list[int], fresh: float = 7.0) ->
         calls.append(action)
         ends, cut = (torch.tensor([False, t in steps]) for steps in (terminated, truncated))
         observation = torch.tensor([[0.0], [fresh]])
-        return Step(observation, torch.zeros(2), ends, cut, observation)
+        return Step(observation, torch.zeros(2), ends, cut, torch.zeros_like(cut), observation)
 
     agent, module = known()
     loss, _, rollout = module(START, TASK, step_env)

@@ -1,20 +1,34 @@
 import pytest
 import torch
 
-from pwm.data import Replay
+from pwm.data import Replay, experience
 from pwm.errors import UserError
 from tests.fakes import CountingEnv
 
 
-def filled(env: CountingEnv, capacity: int, steps: int, horizon: int = 4) -> Replay:
+def filled(env: CountingEnv, capacity: int, steps: int, horizon: int = 4, together: int = 1) -> Replay:
+    """``steps`` steps, added one by one or several ``together``."""
     replay = Replay(capacity, env.num_envs, env.obs_dim, env.act_dim, horizon, env.task)
-    observation = env.reset()
-    for _ in range(steps):
+    observation, taken = env.reset(), []
+    for index in range(steps):
         action = observation[:, 1:].clone()  # so that an action can be told by its observation
         step = env.step(action)
-        replay.add(observation, action, step)
+        taken.append((observation, action, step))
         observation = step.observation
+        if len(taken) == together or index == steps - 1:
+            replay.add(experience(taken))
+            taken.clear()
     return replay
+
+
+@pytest.mark.parametrize("steps", [5, 23, 60, 137])
+@pytest.mark.parametrize("together", [2, 3, 4, 16, 19, 20])
+def test_steps_are_stored_alike_one_by_one_and_several_together(steps: int, together: int) -> None:
+    one_by_one = filled(CountingEnv([1, 3, 5, 11, 40]), 5 * 20, steps).state_dict()
+    at_once = filled(CountingEnv([1, 3, 5, 11, 40]), 5 * 20, steps, together=together).state_dict()
+    assert at_once["written"] == one_by_one["written"] and torch.equal(at_once["age"], one_by_one["age"])
+    for key, ring in one_by_one["ring"].items():
+        assert torch.equal(at_once["ring"][key], ring), key
 
 
 def test_a_slice_is_consecutive_and_stays_in_one_episode() -> None:
@@ -84,8 +98,9 @@ def test_what_a_diverged_simulation_gave_is_never_drawn() -> None:
     for index in range(60):
         step = env.step(torch.zeros(2, 2))
         if index % 7 == 6:
-            step.final_observation[1], step.truncated[1] = float("nan"), True
-        replay.add(observation, torch.zeros(2, 2), step)
+            step.final_observation[1] = float("nan")
+            step.truncated[1] = step.diverged[1] = True
+        replay.add(experience([(observation, torch.zeros(2, 2), step)]))
         observation = step.observation
     drawn, slices = replay.transitions(3000), replay.slices(3000)
     assert drawn.next_observation.isfinite().all() and slices.observation.isfinite().all()

@@ -1,18 +1,39 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
+from pwm.data import Experience, experience
+from pwm.envs import Step
 from pwm.learning.episodes import EpisodeStats
 from tests.fakes import CountingEnv
 
 
-def played(lengths: list[int], steps: int, task: list[int] | None = None, window: int = 100) -> EpisodeStats:
+def seen(steps: list[Step]) -> Experience:
+    return experience([(step.observation, step.observation, step) for step in steps])
+
+
+def played(
+    lengths: list[int], steps: int, task: list[int] | None = None, window: int = 100, together: int = 1
+) -> EpisodeStats:
+    """After ``steps`` steps, taken one by one or several ``together``."""
     env = CountingEnv(lengths)
     tasks = torch.tensor(task or [0] * len(lengths))
     stats = EpisodeStats(tasks, int(tasks.max()) + 1, window)
-    for _ in range(steps):
-        stats.add(env.step(torch.zeros(len(lengths), 2)))
+    for first in range(0, steps, together):
+        number = min(together, steps - first)
+        stats.add(seen([env.step(torch.zeros(len(lengths), 2)) for _ in range(number)]))
     return stats
+
+
+@pytest.mark.parametrize("together", [2, 5, 16, 40])
+def test_steps_count_alike_one_by_one_and_several_together(together: int) -> None:
+    lengths, task = [1, 2, 5, 11, 100], [0, 1, 0, 1, 0]
+    one_by_one = played(lengths, 37, task, window=10).state_dict()
+    at_once = played(lengths, 37, task, window=10, together=together).state_dict()
+    one_by_one["finished"][:, -1] = at_once["finished"][:, -1] = 0  # where nothing is kept
+    for key, value in one_by_one.items():
+        assert torch.equal(at_once[key], value), key
 
 
 def test_before_the_first_finished_episode_there_is_nothing() -> None:
@@ -48,7 +69,8 @@ def test_an_episode_that_diverged_has_no_return_and_is_counted_apart() -> None:
     for index in range(6):
         step = env.step(torch.zeros(2, 2))
         if index == 1:  # in the second of the first environment's three steps
-            step.final_observation[0], step.truncated[0] = float("nan"), True
-        stats.add(step)
+            step.final_observation[0] = float("nan")
+            step.truncated[0] = step.diverged[0] = True
+        stats.add(seen([step]))
     # Of the first environment what followed, a step of the old episode and then a whole one.
     assert stats.sums()[0].tolist() == [3 + 6 + 6 + 6, 1 + 3 + 3 + 3, 4, 1]

@@ -183,10 +183,13 @@ def diverge(t: Trainer, monkeypatch: pytest.MonkeyPatch, rows: slice) -> None:
 
     def diverging(action: torch.Tensor) -> Step:
         done = step(action)
-        final, truncated = done.final_observation.clone(), done.truncated.clone()
-        final[rows], truncated[rows] = float("nan"), True
+        final, lost = done.final_observation.clone(), done.diverged.clone()
+        final[rows], lost[rows] = float("nan"), True
         return done._replace(
-            final_observation=final, truncated=truncated, terminated=done.terminated & ~truncated
+            final_observation=final,
+            diverged=lost,
+            truncated=done.truncated | lost,
+            terminated=done.terminated & ~lost,
         )
 
     monkeypatch.setattr(t.env, "step", diverging)

@@ -52,6 +52,7 @@ class DflexEnv:
         self.num_envs = num_envs
         self.device = device
         self._generator = torch.Generator(device).manual_seed(seed)
+        self.generators = None
         self._auto_reset = auto_reset
         env_class = getattr(environments(), self.CLASS)
         with self._running(), expected_names():
@@ -98,7 +99,7 @@ class DflexEnv:
                 ended = (terminated | truncated).nonzero().squeeze(1)
                 if len(ended):
                     self._begin_episode(ended)
-        return Step(self._observation(), reward, terminated, truncated, final_observation)
+        return Step(self._observation(), reward, terminated, truncated, lost, final_observation)
 
     def get_state(self) -> tuple[Tensor, Tensor]:
         """``joint_q`` ``[N, nq]`` and ``joint_qd`` ``[N, nqd]`` (copies)."""
@@ -143,10 +144,13 @@ class DflexEnv:
         randomness.resume(self._generator, state["generator"])
 
     def forward_velocity(self, observation: Tensor) -> Tensor:
-        """``[N]`` m/s, nan where there is no such notion."""
+        """``[..., N]`` m/s, nan where there is no such notion."""
         if self.VELOCITY is None:
-            return torch.full_like(observation[:, 0], float("nan"))
-        return observation[:, self.VELOCITY]
+            return torch.full_like(observation[..., 0], float("nan"))
+        return observation[..., self.VELOCITY]
+
+    def prepare(self, steps: int) -> None:
+        """dflex draws a start state when it needs one."""
 
     def _put(self, joint_q: Tensor, joint_qd: Tensor, action: Tensor) -> None:
         """Make these the simulator's state; the observation follows, the step counters become 0."""

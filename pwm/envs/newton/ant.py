@@ -113,8 +113,8 @@ class Ant(NewtonEnv):
         builder.add_articulation(joints)
         return capsules, GroundContact(end_spheres(capsules), ke=4e4, kd=1e4, kf=3e3, mu=0.75)
 
-    def _sample_start(self) -> tuple[Tensor, Tensor]:
-        noise = self._uniform(29)
+    def _sample_start(self, count: int) -> tuple[Tensor, Tensor]:
+        noise = self._uniform(count, 29)
         axis, angle = noise[:, 3:6], noise[:, 6:7] * (pi / 24.0)
         cos, sin = cos_sin(0.5 * angle)
         turn = torch.cat([axis / axis.norm(dim=1, keepdim=True) * sin, cos], dim=1)
@@ -128,8 +128,8 @@ class Ant(NewtonEnv):
         )
         return joint_q, 0.25 * noise[:, 15:]
 
-    def _observe(self) -> Tensor:
-        q, qd = self._joint_q, self._joint_qd
+    def _observe(self, joint_q: Tensor, joint_qd: Tensor, action: Tensor) -> Tensor:
+        q, qd = joint_q, joint_qd
         x, y, z, w = q[:, 3:7].unbind(1)
         # The torso's rotation since the start, q conj(q_start), takes y to q (0, 0, 1) and x to
         # q (1, 0, 0), because q_start is -90 degrees about x.
@@ -140,7 +140,7 @@ class Ant(NewtonEnv):
         heading = (heading_x * target_x + heading_z * target_z) / torch.hypot(target_x, target_z)
         directions = torch.stack([up, heading], dim=1)
         joints = (q[:, 7:], 0.1 * qd[:, 6:])
-        return torch.cat([q[:, 1:2], q[:, 3:7], qd[:, :6], *joints, directions, self._action], dim=1)
+        return torch.cat([q[:, 1:2], q[:, 3:7], qd[:, :6], *joints, directions, action], dim=1)
 
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
         height, speed, up, heading = (observation[:, k] for k in (0, 5, 27, 28))
@@ -150,7 +150,7 @@ class Ant(NewtonEnv):
         return observation[:, 0] < _TERMINATION_HEIGHT
 
     def forward_velocity(self, observation: Tensor) -> Tensor:
-        return observation[:, 5]
+        return observation[..., 5]
 
     def _to_dflex(self, joint_q: Tensor, joint_qd: Tensor) -> Tensor:
         velocity, spin = joint_qd[:, :3], joint_qd[:, 3:6]

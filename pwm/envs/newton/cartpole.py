@@ -74,11 +74,11 @@ class CartPole(NewtonEnv):
         ]
         return capsules, NO_CONTACT
 
-    def _sample_start(self) -> tuple[Tensor, Tensor]:
-        return self._uniform(2) * (0.5 * pi), self._uniform(2) * 0.25
+    def _sample_start(self, count: int) -> tuple[Tensor, Tensor]:
+        return self._uniform(count, 2) * (0.5 * pi), self._uniform(count, 2) * 0.25
 
-    def _observe(self) -> Tensor:
-        (x, angle), (speed, spin) = self._joint_q.unbind(1), self._joint_qd.unbind(1)
+    def _observe(self, joint_q: Tensor, joint_qd: Tensor, action: Tensor) -> Tensor:
+        (x, angle), (speed, spin) = joint_q.unbind(1), joint_qd.unbind(1)
         cos, sin = cos_sin(angle)
         return torch.stack([x, speed, sin, cos, spin], dim=1)
 

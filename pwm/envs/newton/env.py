@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import newton
 import torch
@@ -25,6 +25,15 @@ def cos_sin(angle: Tensor) -> tuple[Tensor, Tensor]:
     """
     unit = torch.view_as_real(torch.polar(torch.ones_like(angle), angle))
     return unit[..., 0], unit[..., 1]
+
+
+class _Start(NamedTuple):
+    """Where each environment's next episode begins, and what is seen there."""
+
+    joint_q: Tensor
+    joint_qd: Tensor
+    """In Newton's convention."""
+    observation: Tensor
 
 
 class NewtonEnv(ABC):
@@ -63,10 +72,14 @@ class NewtonEnv(ABC):
         self.episode_length = torch.full((num_envs,), episode_length, device=device)
         self._auto_reset = auto_reset
         self._generator = torch.Generator(device).manual_seed(seed)
+        self.generators = (self._generator,)
+        self._starts: list[_Start] = []
+        # A CUDA graph knows these by their addresses, so all of them are written in place.
         self._action = torch.zeros(num_envs, self.act_dim, device=device)
         self._steps = torch.zeros(num_envs, dtype=torch.int64, device=device)
+        self._observation = torch.zeros(num_envs, self.obs_dim, device=device)
         self._build()
-        self._observation = self.reset()
+        self.reset()
 
     def _build(self) -> None:
         """The Newton model of all environments, and torch views of its state and torques."""
@@ -87,9 +100,7 @@ class NewtonEnv(ABC):
 
     def reset(self) -> Tensor:
         """Start a new episode everywhere; returns the observation ``[N, obs_dim]``."""
-        self._begin_episode(torch.ones_like(self._steps, dtype=torch.bool), *self._sample_start())
-        self._observation = self._observe()
-        return self._observation.clone()
+        return self._begin_everywhere(*self._sample_start(self.num_envs))
 
     def step(self, action: Tensor) -> Step:
         """Advance by 1/60 s with ``action`` ``[N, act_dim]``, clipped to [-1, 1].
@@ -99,22 +110,27 @@ class NewtonEnv(ABC):
         """
         if action.shape != self._action.shape:
             raise ValueError(f"expected actions {list(self._action.shape)}, got {list(action.shape)}")
-        action = action.detach().to(self._action.dtype).clamp(-1.0, 1.0)
-        reward = self._reward(self._observation, action)
-        torch.mul(action, self.STRENGTH, out=self._torque)
+        torch.clamp(action.detach(), -1.0, 1.0, out=self._action)
+        reward = self._reward(self._observation, self._action)
+        torch.mul(self._action, self.STRENGTH, out=self._torque)
         with self._torch_stream():
             self._solver.step(self._state, self._state, self._control, None, DT)
-        self._action = action
         self._steps += 1
-        final_observation = self._observe()
+        final_observation = self._observe(self._joint_q, self._joint_qd, self._action)
         lost = diverged(reward, final_observation)
         terminated = self._terminated(final_observation) & ~lost
         truncated = ((self._steps >= self.episode_length) & ~terminated) | lost
-        self._observation = final_observation
+        observation = final_observation
         if self._auto_reset:
-            self._reset_where(terminated | truncated)
-        # The caller's observation is its own: the next reward is computed from ours.
-        return Step(self._observation.clone(), reward, terminated, truncated, final_observation.clone())
+            observation = self._reset_where(terminated | truncated, final_observation)
+        self._observation.copy_(observation)
+        return Step(observation, reward, terminated, truncated, lost, final_observation)
+
+    def prepare(self, steps: int) -> None:
+        """Draw the start states of the next ``steps`` steps. On a CPU they are drawn when one is needed: there
+        asking whether an episode ended is free, and few have."""
+        if self.device.type != "cpu" and self._auto_reset:
+            self._starts = self._draw_starts(steps)
 
     def get_state(self) -> tuple[Tensor, Tensor]:
         """``joint_q`` ``[N, nq]`` and ``joint_qd`` ``[N, nqd]`` in dflex's conventions (copies)."""
@@ -131,10 +147,7 @@ class NewtonEnv(ABC):
         for given, held in ((joint_q, self._joint_q), (joint_qd, self._joint_qd)):
             if given.shape != held.shape:
                 raise ValueError(f"expected a state of shape {list(held.shape)}, got {list(given.shape)}")
-        everywhere = torch.ones_like(self._steps, dtype=torch.bool)
-        self._begin_episode(everywhere, joint_q.to(self._joint_q), joint_qd.to(self._joint_qd))
-        self._observation = self._observe()
-        return self._observation.clone()
+        return self._begin_everywhere(joint_q.to(self._joint_q), joint_qd.to(self._joint_qd))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a bit-for-bit continuation needs."""
@@ -158,16 +171,15 @@ class NewtonEnv(ABC):
             if state[key].shape != tensor.shape:
                 shapes = f"{list(state[key].shape)}, expected {list(tensor.shape)}"
                 raise ValueError(f"state of other environments: {key} has shape {shapes}")
-        for key in ("joint_q", "joint_qd"):
-            held[key].copy_(state[key])
-        self._action = state["action"].to(self.device, copy=True)
-        self._steps = state["steps"].to(self.device, copy=True)
+        for key, tensor in held.items():
+            tensor.copy_(state[key])
+        self._starts = []
         randomness.resume(self._generator, state["generator"])
-        self._observation = self._observe()
+        self._observation.copy_(self._observe(self._joint_q, self._joint_qd, self._action))
 
     def forward_velocity(self, observation: Tensor) -> Tensor:
-        """``[N]`` m/s, nan where there is no such notion."""
-        return torch.full_like(observation[:, 0], float("nan"))
+        """``[..., N]`` m/s, nan where there is no such notion."""
+        return torch.full_like(observation[..., 0], float("nan"))
 
     def segments(self) -> Tensor:
         """``[N, S, 2, 3]`` m: where the ends of the ``capsules`` are now."""
@@ -181,25 +193,40 @@ class NewtonEnv(ABC):
         turn = torch.linalg.cross(axis, point)
         return pose[..., :3] + point + 2.0 * (w * turn + torch.linalg.cross(axis, turn))
 
-    def _reset_where(self, done: Tensor) -> None:
+    def _reset_where(self, done: Tensor, observation: Tensor) -> Tensor:
+        """Begin an episode in the environments ``done`` ``[N]``; returns what to act on next: there the start,
+        elsewhere ``observation``, that of the present state."""
         # Only on a CPU is asking "any?" free; elsewhere it would wait for the device.
         if self.device.type == "cpu" and not bool(done.any()):
-            return
-        self._begin_episode(done, *self._sample_start())
-        self._observation = self._observe()
+            return observation
+        start = self._starts.pop(0) if self._starts else self._draw_starts(1)[0]
+        rows = done.unsqueeze(1)
+        torch.where(rows, start.joint_q, self._joint_q, out=self._joint_q)
+        torch.where(rows, start.joint_qd, self._joint_qd, out=self._joint_qd)
+        self._action.masked_fill_(rows, 0.0)
+        self._steps.masked_fill_(done, 0)
+        return torch.where(rows, start.observation, observation)
 
-    def _begin_episode(self, where: Tensor, joint_q: Tensor, joint_qd: Tensor) -> None:
-        """Put the environments ``where`` ``[N]`` into the given states (dflex's conventions)."""
-        rows = where.unsqueeze(1)
-        velocity = self._from_dflex(joint_q, joint_qd)
-        self._joint_q.copy_(torch.where(rows, joint_q, self._joint_q))
-        self._joint_qd.copy_(torch.where(rows, velocity, self._joint_qd))
-        self._action = self._action.masked_fill(rows, 0.0)
-        self._steps.masked_fill_(where, 0)
+    def _draw_starts(self, times: int) -> list[_Start]:
+        """So many times a random start for every environment, with what is seen there."""
+        joint_q, joint_qd = self._sample_start(times * self.num_envs)
+        joint_qd = self._from_dflex(joint_q, joint_qd)
+        action = torch.zeros(len(joint_q), self.act_dim, device=self.device)
+        parts = (joint_q, joint_qd, self._observe(joint_q, joint_qd, action))
+        return [_Start(*part) for part in zip(*(p.split(self.num_envs) for p in parts), strict=True)]
 
-    def _uniform(self, width: int) -> Tensor:
-        """``[N, width]`` from U(-1, 1)."""
-        return torch.rand(self.num_envs, width, generator=self._generator, device=self.device) * 2.0 - 1.0
+    def _begin_everywhere(self, joint_q: Tensor, joint_qd: Tensor) -> Tensor:
+        """Begin all episodes in the given states (dflex's conventions); returns the observation."""
+        self._joint_q.copy_(joint_q)
+        self._joint_qd.copy_(self._from_dflex(joint_q, joint_qd))
+        self._action.zero_()
+        self._steps.zero_()
+        self._observation.copy_(self._observe(self._joint_q, self._joint_qd, self._action))
+        return self._observation.clone()
+
+    def _uniform(self, count: int, width: int) -> Tensor:
+        """``[count, width]`` from U(-1, 1)."""
+        return torch.rand(count, width, generator=self._generator, device=self.device) * 2.0 - 1.0
 
     def _torch_stream(self) -> AbstractContextManager[Any]:
         """Kernels launched within join the order of torch's own on this device."""
@@ -222,12 +249,13 @@ class NewtonEnv(ABC):
         """Add one articulation to ``builder``; returns its shape and its contact with the ground."""
 
     @abstractmethod
-    def _sample_start(self) -> tuple[Tensor, Tensor]:
-        """A random start state for every environment, in dflex's conventions."""
+    def _sample_start(self, count: int) -> tuple[Tensor, Tensor]:
+        """``count`` random start states, in dflex's conventions."""
 
     @abstractmethod
-    def _observe(self) -> Tensor:
-        """``[N, obs_dim]`` of the present state, in memory of its own."""
+    def _observe(self, joint_q: Tensor, joint_qd: Tensor, action: Tensor) -> Tensor:
+        """``[n, obs_dim]`` of states ``[n, nq]`` and ``[n, nqd]`` (Newton's conventions) after actions
+        ``[n, act_dim]``, in memory of its own."""
 
     @abstractmethod
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
