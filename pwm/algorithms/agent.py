@@ -23,6 +23,8 @@ class Tasks(NamedTuple):
     """``[B]`` int64."""
     embedding: Tensor | None
     """``[B, task_dim]``, with gradient: the world model trains it. None for a single task."""
+    action_mask: Tensor | None = None
+    """``[B, act_dim]`` 1 where an action component acts; None where all do."""
 
     @property
     def code(self) -> Tensor | None:
@@ -57,6 +59,7 @@ class Agent(nn.Module):
         super().__init__()
         self.world_model, self.actor, self.critic, self.termination = world_model, actor, critic, termination
         self.register_buffer("action_mask", action_mask.float())
+        self._padded = not bool(action_mask.all())
         num_tasks = len(action_mask)
         self.observation_stats = RunningStats(obs_dim, num_tasks) if normalize_observation else None
         self.reward_stats = RunningStats(1, num_tasks) if normalize_reward else None
@@ -73,7 +76,8 @@ class Agent(nn.Module):
 
     def look_up(self, task: Tensor) -> Tasks:
         """The tasks ``[B]`` (int64) with their embeddings."""
-        return Tasks(task, self.world_model.task_embedding(task))
+        mask = self.action_mask[task] if self._padded else None
+        return Tasks(task, self.world_model.task_embedding(task), mask)
 
     def encode(self, observation: Tensor, tasks: Tasks) -> Tensor:
         """Latents ``[..., latent_dim]`` of raw observations ``[..., obs_dim]``. Here and below ``tasks``
@@ -92,13 +96,15 @@ class Agent(nn.Module):
     def act(self, observation: Tensor, task: Tensor, deterministic: bool = False) -> Tensor:
         """Actions ``[N, act_dim]`` for raw observations ``[N, obs_dim]`` of ``task`` ``[N]``, closed loop."""
         tasks = self.look_up(task)
-        return self.policy(self.encode(observation, tasks), tasks, deterministic)
+        noise = None if deterministic else self.actor.noise(len(task))
+        return self.policy(self.encode(observation, tasks), tasks, noise)
 
-    def policy(self, latent: Tensor, tasks: Tasks, deterministic: bool = False) -> Tensor:
-        """Actions ``[..., act_dim]`` for latents ``[..., latent_dim]``; the actor's gradient does not
-        reach the latent (Georgiev et al. 2024, algorithm 1)."""
-        action = self.actor(self.with_task(latent.detach(), tasks), deterministic)
-        return action * self.action_mask[tasks.task]
+    def policy(self, latent: Tensor, tasks: Tasks, noise: Tensor | None = None) -> Tensor:
+        """Actions ``[..., act_dim]`` for latents ``[..., latent_dim]`` with the actor's ``noise``
+        ``[..., act_dim]``, or without; the actor's gradient does not reach the latent (Georgiev et al. 2024,
+        algorithm 1)."""
+        action = self.actor(self.with_task(latent.detach(), tasks), noise)
+        return action if tasks.action_mask is None else action * tasks.action_mask
 
     def value(self, latent: Tensor, tasks: Tasks) -> Tensor:
         """The minimum over the critics ``[...]``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from pwm.algorithms.actor_loss import Rollout
 from pwm.algorithms.agent import Agent
@@ -17,10 +18,10 @@ class CriticLoss(nn.Module):
         super().__init__()
         self.critic = agent.critic
 
-    def forward(self, state: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, state: Tensor, target: Tensor) -> Tensor:
         """The loss for states ``[n, latent_dim + task_dim]`` and targets ``[n]``."""
-        loss = (self.critic(state) - target).square().mean()
-        return loss, {"v_loss": loss.detach()}
+        value = self.critic(state)
+        return mse_loss(value, target.expand_as(value))
 
 
 @torch.no_grad()

@@ -43,12 +43,18 @@ class RunningStats(nn.Module):
     count: Tensor
     mean: Tensor
     squares: Tensor
+    centre: Tensor
+    scale: Tensor
 
     def __init__(self, dim: int, groups: int = 1) -> None:
         super().__init__()
         self.register_buffer("count", torch.zeros(groups, 1, dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(groups, dim, dtype=torch.float64))
         self.register_buffer("squares", torch.zeros(groups, dim, dtype=torch.float64))
+        # What :meth:`normalize` does, in the networks' precision: kept, since it is done at every step.
+        self.register_buffer("centre", torch.zeros(groups, dim), persistent=False)
+        self.register_buffer("scale", torch.ones(groups, dim), persistent=False)
+        self.register_load_state_dict_post_hook(lambda *_: self._refresh())
 
     @torch.no_grad()
     def update(self, values: Tensor, group: Tensor, real: Tensor | None = None) -> None:
@@ -68,6 +74,14 @@ class RunningStats(nn.Module):
         self.squares += squares + delta.square() * self.count * count / total
         self.mean += delta * count / total
         self.count += count
+        self._refresh()
+
+    @torch.no_grad()
+    def _refresh(self) -> None:
+        """Bring ``centre`` and ``scale`` up to date. A feature that never varied (padding, say) becomes 0."""
+        scale = torch.where(self.squares > 0, 1 / self.std, 0.0)
+        self.scale.copy_(torch.where(self.count > 0, scale, 1.0))
+        self.centre.copy_(self.mean)
 
     @property
     def std(self) -> Tensor:
@@ -80,6 +94,6 @@ class RunningStats(nn.Module):
 
         A feature that never varied (padding, say) is 0.
         """
-        scale = torch.where(self.squares > 0, 1 / self.std, torch.zeros_like(self.std))
-        scale = torch.where(self.count > 0, scale, torch.ones_like(scale)).to(values.dtype)
-        return (values - self.mean.to(values.dtype)[group]) * scale[group]
+        if len(self.centre) == 1:
+            return (values - self.centre) * self.scale
+        return (values - self.centre[group]) * self.scale[group]

@@ -22,10 +22,10 @@ def td_lambda(
         closed: ``[H, B]`` bool, the step after which nothing of this rollout follows. The last
             step is always closed.
     """
-    targets = torch.empty_like(reward)
-    following = next_value[-1]
-    for t in reversed(range(len(reward))):
-        mixed = torch.lerp(next_value[t], following, lam)
+    discount = gamma * continues
+    targets = [torch.addcmul(reward[-1], discount[-1], next_value[-1])]
+    for t in reversed(range(len(reward) - 1)):
+        mixed = torch.lerp(next_value[t], targets[-1], lam)
         beyond = torch.where(closed[t], next_value[t], mixed)
-        following = targets[t] = reward[t] + gamma * continues[t] * beyond
-    return targets
+        targets.append(torch.addcmul(reward[t], discount[t], beyond))
+    return torch.stack(targets[::-1])

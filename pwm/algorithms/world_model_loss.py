@@ -74,14 +74,18 @@ class WorldModelLoss(nn.Module):
         if self.world_model.space.standardizes:
             mean, variance = moments(targets)
             self.world_model.space.update(mean, variance.sqrt())
-        dynamics = reward = torch.zeros((), device=targets.device)
         if self.carried < 1:
-            terms = self._one_step(transitions, tasks, targets)
-            dynamics, reward = (1 - self.carried) * terms[0], (1 - self.carried) * terms[1]
+            dynamics, reward = self._one_step(transitions, tasks, targets)
         if self.carried > 0:
             assert batch.slices is not None
-            terms = self._carried(batch.slices)
-            dynamics, reward = dynamics + self.carried * terms[0], reward + self.carried * terms[1]
+            carried = self._carried(batch.slices)
+            if self.carried < 1:
+                dynamics, reward = (
+                    dynamics.lerp(carried[0], self.carried),
+                    reward.lerp(carried[1], self.carried),
+                )
+            else:
+                dynamics, reward = carried
         loss = self.dynamics_weight * dynamics + self.reward_weight * reward
         parts = {"dyn_loss": dynamics.detach(), "rew_loss": reward.detach()}
         if self.termination is not None:
@@ -97,7 +101,7 @@ class WorldModelLoss(nn.Module):
         errors = self.world_model.dynamics_errors(latents, batch.action, targets, tasks.embedding)
         weight = sum(self.rho**t for t in range(self.horizon)) / self.horizon
         reward = self._reward_loss(latents, batch.action, batch.reward, tasks).mean()
-        return weight * self._mean_share(errors, latents).mean(), weight * reward / self.horizon
+        return weight * self._shares(errors, latents).mean(), weight / self.horizon * reward
 
     def _carried(self, batch: Slices) -> tuple[Tensor, Tensor]:
         """The dynamics and the reward term on the model's own latents ``[H, B, latent_dim]``."""
@@ -106,13 +110,14 @@ class WorldModelLoss(nn.Module):
         with torch.no_grad():
             targets = self.agent.encode(batch.observation[1:], tasks)
         carried, e = [self.agent.encode(batch.observation[0], tasks)], tasks.embedding
+        transition = model.transition(e)
         for a in action[:-1]:
-            carried.append(model.next(carried[-1], a, e))
+            carried.append(transition(carried[-1], a))
         latents = torch.stack(carried)
         # What was carried is also the prediction; the last one is only needed by the loss.
         errors = model.dynamics_errors(latents[:-1], action[:-1], targets[:-1], e, latents[1:])
         last = model.dynamics_errors(latents[-1:], action[-1:], targets[-1:], e)
-        errors = self._mean_share(torch.cat([errors, last]), latents)
+        errors = self._shares(torch.cat([errors, last]), latents).mean(-1)
         weight = self._weights(errors)
         reward = self._reward_loss(latents, action, batch.reward, tasks)
         with full_precision(errors.device):
@@ -123,13 +128,13 @@ class WorldModelLoss(nn.Module):
         """``rho^t`` ``[H]``."""
         return self.rho ** torch.arange(self.horizon, device=like.device, dtype=like.dtype)
 
-    def _mean_share(self, errors: Tensor, latents: Tensor) -> Tensor:
-        """The mean over components ``[...]`` of squared ``errors`` ``[..., latent_dim]``; where latents are
-        standardized, as shares of the variance of ``latents``."""
-        if self.world_model.space.standardizes:
-            variance = moments(latents)[1] + SMALLEST_DEVIATION**2
-            errors = errors / torch.where(variance > SPREAD_FLOOR**2, variance.detach(), variance)
-        return errors.mean(-1)
+    def _shares(self, errors: Tensor, latents: Tensor) -> Tensor:
+        """Squared ``errors`` ``[..., latent_dim]``; where latents are standardized, as shares of the variance
+        of ``latents``."""
+        if not self.world_model.space.standardizes:
+            return errors
+        variance = moments(latents)[1] + SMALLEST_DEVIATION**2
+        return errors / torch.where(variance > SPREAD_FLOOR**2, variance.detach(), variance)
 
     def _reward_loss(self, latents: Tensor, action: Tensor, reward: Tensor, tasks: Tasks) -> Tensor:
         """Soft cross-entropy ``[...]`` of the predicted to the real rewards ``[...]``."""

@@ -87,13 +87,12 @@ def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
     trainer = _ready(config)
     device = trainer.device
     matmul = _matmul_rate(device, repeats, config.mixed_precision == "bf16")
-    learner = trainer.learner
 
     def model_update() -> None:
-        learner.update_world_model(trainer.sample())
+        trainer.update_world_model()
 
     def actor_update() -> Any:
-        return learner.update_actor(*trainer.start_states())[1]
+        return trainer.update_actor(*trainer.start_states())[1]
 
     rollout = actor_update()
     collect = median(trainer.collect, device, repeats)
@@ -113,7 +112,7 @@ def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
         "env_steps_per_s": config.horizon * config.num_envs / collect,
         "world_model_ms": 1e3 * update,
         "actor_ms": 1e3 * median(actor_update, device, repeats),
-        "critic_ms": 1e3 * median(lambda: learner.update_critic(rollout), device, repeats) / updates,
+        "critic_ms": 1e3 * median(lambda: trainer.update_critic(*rollout), device, repeats) / updates,
         "epoch_s": median(trainer.run_epoch, device, repeats),
         "world_model_gflop": flops / 1e9,
         "world_model_gflops_per_s": flops / update / 1e9,

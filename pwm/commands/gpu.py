@@ -51,12 +51,14 @@ LEAST_S = 20.0
 def plan() -> dict[str, float]:
     """The parts in their order, and the seconds that each may take; 0: a share of what is left."""
     limits = {"tests": 150.0}
-    limits |= {f"speed {alg} {p}": 40.0 for p in ("bf16", "tf32", "float32") for alg in SPEED}
+    limits |= {f"speed {alg} {p}": 40.0 for p in PRECISIONS for alg in SPEED}
     limits |= {"envs": 45.0, "speed mt_flow_v3 bf16": 40.0}
     return limits | dict.fromkeys(LEARN, 0.0)
 
 
 SPEED = ("st_baseline", "st_flow_v2")
+PRECISIONS = ("bf16", "bf16-eager", "tf32", "float32")
+"""``-eager``: without CUDA graphs."""
 LEARN = {
     "learn st_baseline simnorm": "alg=st_baseline latent=simnorm",
     "learn st_baseline standardized": "alg=st_baseline latent=standardized",
@@ -168,14 +170,20 @@ def _tests() -> Result:
 
 def _speed(alg: str, precision: str, overrides: tuple[str, ...]) -> Result:
     """Seconds and rates of an experiment at full scale in one precision."""
-    import torch
-
     from pwm.commands.bench import launches, measure
 
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    mixed = "bf16" if precision == "bf16" else "no"
-    config = compose([f"alg={alg}", f"mixed_precision={mixed}", "env=ant", *overrides])
-    return {"precision": precision, **measure(config, repeats=2), "launches": launches(config)}
+    words = {
+        "precision": precision.removesuffix("-eager"),
+        "cuda_graphs": "off" if precision.endswith("-eager") else "auto",
+    }
+    precisions = {"bf16": "mixed_precision=bf16", "tf32": "tf32=true", "float32": "tf32=false"}
+    config = compose(
+        [
+            *(f"alg={alg}", precisions[words["precision"]], f"cuda_graphs={words['cuda_graphs']}"),
+            *("env=ant", *overrides),
+        ]
+    )
+    return {"precision": precision, **measure(config, repeats=5), "launches": launches(config)}
 
 
 def _envs(numbers: tuple[int, ...]) -> Result:

@@ -96,3 +96,5 @@ class TrainConfig:
     # Keys that runs of before them lack
     latent: str = "simnorm"  # simnorm | standardized | observation
     tracking: str = "disabled"  # disabled | offline | online
+    tf32: bool = False
+    cuda_graphs: str = "auto"  # auto | off

@@ -20,6 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "reward_scale": ("real", "symlog"),
     "lr_schedule": ("linear", "constant"),
     "mixed_precision": ("no", "bf16"),
+    "cuda_graphs": ("auto", "off"),
     "tracking": ("disabled", "offline", "online"),
 }
 FLOW_CHOICES: dict[str, tuple[str, ...]] = {

@@ -36,7 +36,7 @@ class Experience(NamedTuple):
 
 
 def experience(taken: Sequence[tuple[Tensor, Tensor, Step]]) -> Experience:
-    """Of steps that were ``taken``: observation ``[N, obs_dim]``, action ``[N, act_dim]`` and what it gave."""
+    """Of the steps ``taken``: observation ``[N, obs_dim]``, action ``[N, act_dim]`` and what it gave."""
     observation, action, steps = zip(*taken, strict=True)
     _, reward, terminated, truncated, diverged, final = (
         torch.stack(part) for part in zip(*steps, strict=True)

@@ -11,6 +11,9 @@ from pwm.data.batch import Batch, Slices, Transitions
 from pwm.data.experience import Experience, last_before
 from pwm.errors import UserError
 
+MASKS = ("stored", "valid")
+"""Where there is a transition that may be drawn, and where a slice may start."""
+
 
 class Replay:
     """The newest ``capacity`` transitions of ``num_envs`` environments, without those of a simulation that
@@ -52,7 +55,11 @@ class Replay:
             "stored": torch.zeros(rows, num_envs, dtype=torch.bool, device=device),
             "valid": torch.zeros(rows, num_envs, dtype=torch.bool, device=device),
         }
-        self._counts: dict[str, Tensor] = {}
+        # Kept in place, so that a CUDA graph finds them.
+        self._counts = {
+            mask: torch.zeros(rows * num_envs, dtype=torch.int64, device=device) for mask in MASKS
+        }
+        self._counted: set[str] = set()
         self._age = torch.zeros(num_envs, dtype=torch.int64, device=device)
         self._written = 0
         self._offsets = torch.arange(horizon, device=device)
@@ -79,11 +86,22 @@ class Replay:
         ring["valid"].index_copy_(0, starts, (age >= self.horizon) & real & stays)
         self._age.copy_(age[-1].masked_fill(ended[-1], 0))
         self._written += steps
-        self._counts.clear()
+        self._counted.clear()
 
     def num_slices(self) -> int:
         """Starts that :meth:`sample` can draw. Synchronises with the device."""
         return int(self._ring["valid"].sum())
+
+    def prepare(self, slices: bool) -> None:
+        """Do now what the first :meth:`sample` after an :meth:`add` would do."""
+        for mask in MASKS if slices else MASKS[:1]:
+            self._count(mask)
+
+    def _count(self, mask: str) -> None:
+        """Bring the running count of marks up to date; it stays as it is until something is added."""
+        if mask not in self._counted:
+            torch.cumsum(self._ring[mask].flatten(), 0, out=self._counts[mask])
+            self._counted.add(mask)
 
     def sample(self, batch_size: int, slices: bool) -> Batch:
         """``batch_size * horizon`` transitions and, where ``slices`` are wanted, ``batch_size`` of them, all
@@ -119,13 +137,14 @@ class Replay:
 
     def _draw(self, mask: str, count: int) -> Tensor:
         """Places ``[count]`` in the flat ring, uniform over those marked in ``mask``: by inverting the
-        running count of marks, which stays as it is until something is added."""
-        if mask not in self._counts:
-            self._counts[mask] = self._ring[mask].flatten().cumsum(0)
+        running count of marks."""
+        self._count(mask)
         counts = self._counts[mask]
         uniform = torch.rand(count, dtype=torch.float64, device=counts.device)
-        nth = (uniform * counts[-1]).long().clamp_(max=counts[-1] - 1).clamp_(min=0)
-        return torch.searchsorted(counts, nth, right=True).clamp_(max=len(counts) - 1)
+        nth = (
+            uniform * counts[-1]
+        ).long()  # never counts[-1]: below 2^53, n (1 - 2^-53) rounds to less than n
+        return torch.searchsorted(counts, nth, right=True)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything stored, without the ring's unused part."""
@@ -141,4 +160,4 @@ class Replay:
             self._ring[key][: len(value)] = value
         self._age.copy_(state["age"])
         self._written = int(state["written"])
-        self._counts.clear()
+        self._counted.clear()

@@ -61,7 +61,9 @@ class VectorEnv(Protocol):
     task: Tensor
     action_mask: Tensor
     episode_length: Tensor
-    generators: tuple[torch.Generator, ...] | None
+
+    @property
+    def generators(self) -> tuple[torch.Generator, ...] | None: ...
 
     def reset(self) -> Tensor:
         """Start a new episode everywhere; returns the observation ``[N, obs_dim]``."""
@@ -72,7 +74,7 @@ class VectorEnv(Protocol):
         ...
 
     def forward_velocity(self, observation: Tensor) -> Tensor:
-        """``[..., N]`` m/s from ``observation`` ``[..., N, obs_dim]``; nan where a task has no such notion."""
+        """``[..., N]`` m/s of observations ``[..., N, obs_dim]``; nan where a task has no such notion."""
         ...
 
     def prepare(self, steps: int) -> None:

@@ -109,9 +109,10 @@ def _errors(agent: Agent, data: Slices, weights: Tensor, gamma: float) -> dict[s
     rewards = agent.scale_reward(data.reward, data.task)
     errors: dict[str, list[float]] = {"latent": [], "reward": [], "return": [], "observation": []}
     z, imagined, real = latents[0], torch.zeros_like(rewards[0]), torch.zeros_like(rewards[0])
+    transition = agent.world_model.transition(tasks.embedding)
     for t in range(HORIZON):
         predicted = agent.world_model.reward(z, data.action[t], tasks.embedding)
-        z = agent.world_model.next(z, data.action[t], tasks.embedding)
+        z = transition(z, data.action[t])
         imagined, real = imagined + gamma**t * predicted, real + gamma**t * rewards[t]
         errors["reward"].append(_share(predicted - rewards[t], rewards))
         errors["return"].append(_share(imagined - real, real))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ class Learner:
     several processes average their gradients."""
 
     def __init__(self, agent: Agent, config: TrainConfig, accelerator: Accelerator) -> None:
-        self.agent, self.config, self.accelerator = agent, config, accelerator
+        self.agent, self.config = agent, config
         carried = CARRIED_WEIGHT[config.wm_loss](config)
         self.needs_slices = carried > 0
         self.world_model_loss = accelerator.prepare(
@@ -49,20 +50,22 @@ class Learner:
             ActorLoss(agent, config.horizon, config.gamma, config.normalize_return, config.reward_scale)
         )
         self.critic_loss = accelerator.prepare(CriticLoss(agent))
+        self._one = torch.ones((), device=accelerator.device)  # what backward() would make each time
         low, high = config.betas_actor_critic
-        self.optimizers = {
-            "world_model": _adam(agent.model_parameters(), config.wm_lr),
-            "actor": _adam(agent.actor.parameters(), config.actor_lr, (low, high)),
-            "critic": _adam(agent.critic.parameters(), config.critic_lr, (low, high)),
-        }
         self._initial_lr = {"world_model": config.wm_lr, "actor": config.actor_lr, "critic": config.critic_lr}
+        self._lr = {
+            name: torch.tensor(rate, device=accelerator.device) for name, rate in self._initial_lr.items()
+        }
+        self.optimizers = {
+            "world_model": _adam(agent.model_parameters(), self._lr["world_model"]),
+            "actor": _adam(agent.actor.parameters(), self._lr["actor"], (low, high)),
+            "critic": _adam(agent.critic.parameters(), self._lr["critic"], (low, high)),
+        }
 
     def set_epoch(self, epoch: int) -> None:
         """Learning rates of ``epoch`` (from 0): linear from the initial to the final one over the run."""
-        for name, optimizer in self.optimizers.items():
-            rate = learning_rate(self.config, self._initial_lr[name], epoch)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+        for name, rate in self._lr.items():
+            rate.fill_(learning_rate(self.config, self._initial_lr[name], epoch))
 
     def update_world_model(self, batch: Batch) -> Metrics:
         """One gradient step on a batch of replayed transitions."""
@@ -76,30 +79,35 @@ class Learner:
     ) -> tuple[Metrics, Rollout]:
         """One gradient step on a rollout imagined from ``observation`` ``[B, obs_dim]`` of ``task``
         ``[B]``, in lockstep with the environments where ``step_env`` is given."""
-        loss, metrics, rollout = self.actor_loss(observation, task, step_env)
+        agent = self.agent
+        with frozen(agent.world_model, agent.critic, agent.termination):
+            loss, metrics, rollout = self.actor_loss(observation, task, step_env)
         norm = self._step("actor", loss, self.agent.actor.parameters(), self.config.actor_grad_norm)
         return metrics | {"pi_grad_norm": norm}, rollout
 
-    def update_critic(self, rollout: Rollout) -> list[Metrics]:
-        """``critic_passes`` passes over ``critic_batches`` shuffled batches of the rollout's states."""
+    def update_critic(self, rollout: Rollout) -> Metrics:
+        """``critic_passes`` passes over ``critic_batches`` shuffled batches of the rollout's states; each
+        metric has a value per batch."""
         config = self.config
         state, target = critic_data(self.agent, rollout, config.gamma, config.td_lambda)
-        done = []
-        for _ in range(config.critic_passes):
-            order = torch.randperm(len(state), device=state.device)
-            for index in order.chunk(config.critic_batches):
-                loss, metrics = self.critic_loss(state[index], target[index])
-                norm = self._step("critic", loss, self.agent.critic.parameters(), config.critic_grad_norm)
-                done.append(metrics | {"v_grad_norm": norm})
-        return done
+        parameters = list(self.agent.critic.parameters())
+        losses, norms = [], []
+        for order in shuffles(config.critic_passes, len(state), state.device):
+            batches = zip(*(x[order].chunk(config.critic_batches) for x in (state, target)), strict=True)
+            for batch in batches:
+                loss = self.critic_loss(*batch)
+                norms.append(self._step("critic", loss, parameters, config.critic_grad_norm))
+                losses.append(loss.detach())
+        return {"v_loss": torch.stack(losses), "v_grad_norm": torch.stack(norms)}
 
     def _step(self, name: str, loss: Tensor, parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
-        norm = nn.utils.clip_grad_norm_(parameters, max_norm)
+        loss.backward(self._one)
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+        optimizer.grad_scale = (norm / max_norm).clamp(min=1.0)
         optimizer.step()
-        return norm.detach()
+        return norm
 
     def state_dict(self) -> dict[str, Any]:
         """The optimizers' state (the networks' is the agent's)."""
@@ -108,7 +116,31 @@ class Learner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state[name])
+            # The groups' settings are this configuration's, and the learning rates are told in place.
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state[name]["state"], "param_groups": groups})
+            for group in optimizer.param_groups:
+                group["lr"] = self._lr[name]
+
+
+class Adam(torch.optim.Adam):
+    """One kernel for all parameters, and all that it counts and is told on the device."""
+
+    grad_scale: Tensor
+    """What the kernel divides gradients by: clipping them needs no pass of its own."""
+
+
+@contextmanager
+def frozen(*modules: nn.Module | None) -> Iterator[None]:
+    """Build a graph through ``modules`` that leaves out their parameters."""
+    parameters = [p for m in modules if m is not None for p in m.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
 
 
 def learning_rate(config: TrainConfig, initial: float, epoch: int) -> float:
@@ -118,7 +150,10 @@ def learning_rate(config: TrainConfig, initial: float, epoch: int) -> float:
     return initial + (config.final_lr - initial) * (epoch / config.max_epochs)
 
 
-def _adam(
-    parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float] = (0.9, 0.999)
-) -> torch.optim.Adam:
-    return torch.optim.Adam(parameters, lr=lr, betas=betas)
+def shuffles(number: int, length: int, device: torch.device) -> Tensor:
+    """``[number, length]``, each row the numbers below ``length`` in a random order."""
+    return torch.rand(number, length, device=device).argsort(1)
+
+
+def _adam(parameters: Iterable[nn.Parameter], lr: Tensor, betas: tuple[float, float] = (0.9, 0.999)) -> Adam:
+    return Adam(parameters, lr=lr, betas=betas, fused=True, capturable=lr.is_cuda)

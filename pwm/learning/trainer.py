@@ -10,17 +10,20 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from pwm.algorithms.actor_loss import Rollout
 from pwm.algorithms.normalizer import sum_over_processes
 from pwm.config.types import TrainConfig
 from pwm.data.batch import Batch
-from pwm.data.experience import experience
+from pwm.data.experience import Experience, experience
 from pwm.data.replay import Replay
 from pwm.envs import randomness
 from pwm.envs.base import Step
 from pwm.errors import UserError
 from pwm.learning.build import build_agent, build_env, resolve_device
 from pwm.learning.episodes import WINDOW, EpisodeStats
-from pwm.learning.learner import Learner
+from pwm.learning.graphs import Captured, CudaRecorder, Recorder
+from pwm.learning.learner import Learner, Metrics
+from pwm.learning.memory import keep_freed_memory
 from pwm.learning.meters import ENVIRONMENTS, Meters
 from pwm.learning.processes import Processes
 from pwm.learning.timing import PhaseTimer
@@ -32,6 +35,8 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     device = resolve_device(config.device)
     # The critics' last layer has one output, whose gradient's unit dimension has another stride.
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if config.tf32 else "highest")
     return Accelerator(cpu=device.type == "cpu", mixed_precision=config.mixed_precision)
 
 
@@ -49,6 +54,8 @@ class Trainer:
         device: torch.device = accelerator.device
         self.device = torch.device("cpu") if device.type == "cpu" else device
         self.processes = Processes(accelerator)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         number, rank = self.processes.number, self.processes.rank
         num_envs = config.num_envs // number
         torch.manual_seed(config.seed)
@@ -64,10 +71,24 @@ class Trainer:
         self.meters, self.timer = Meters(self.device), PhaseTimer(self.device)
         self.epoch = self.trained_epochs = 0
         self.observation = self.env.reset()
-        self._taken: list[tuple[Tensor, Tensor, Step]] = []
         self._visited = self.observation[None]
         self._longest_episode = int(self.env.episode_length.max())
         self._walks = bool(self.env.forward_velocity(self.observation).isfinite().any())
+        self.capture(
+            CudaRecorder(self.device)
+            if config.cuda_graphs == "auto" and self.device.type == "cuda" and number == 1
+            else None
+        )
+
+    def capture(self, recorder: Recorder | None) -> None:
+        """Record what an epoch consists of with ``recorder``, or with None run it as it is."""
+        learner, generators = self.learner, self.env.generators
+        self._act = Captured(
+            self._act_closed_loop, None if generators is None else recorder, generators or ()
+        )
+        self.update_actor = Captured(learner.update_actor, recorder)
+        self.update_critic = Captured(lambda *rollout: learner.update_critic(Rollout(*rollout)), recorder)
+        self.update_world_model = Captured(lambda: learner.update_world_model(self.sample()), recorder)
 
     @property
     def env_steps(self) -> int:
@@ -92,22 +113,21 @@ class Trainer:
         act = learn and self.trained_epochs >= config.actor_start_epoch
         if act and config.collection == "lockstep":
             with self.timer.phase("actor"):
-                self.env.prepare(self.config.horizon)
-                metrics, rollout = self.learner.update_actor(self.observation, self.env.task, self._step)
-            self._remember()
+                metrics, rollout = self._act_in_lockstep()
             self._learn_behaviour(metrics, rollout)
         else:
             self.collect()
             for _ in range(config.actor_updates if act else 0):
                 with self.timer.phase("actor"):
-                    metrics, rollout = self.learner.update_actor(*self.start_states())
+                    metrics, rollout = self.update_actor(*self.start_states())
                 self._learn_behaviour(metrics, rollout)
         if learn:
             with self.timer.phase("world_model"):
+                self.replay.prepare(self.learner.needs_slices)
                 for _ in range(self._model_updates()):
                     if stop():
                         raise Dropped
-                    self.meters.add(self.learner.update_world_model(self.sample()))
+                    self.meters.add(self.update_world_model())
         self.epoch += 1
         self.trained_epochs += learn
         self.meters.end_epoch(self.epoch)
@@ -131,11 +151,10 @@ class Trainer:
             return self.config.wm_updates
         return self.config.wm_first_updates or self._longest_episode
 
-    def _learn_behaviour(self, metrics: Mapping[str, Tensor], rollout: Any) -> None:
+    def _learn_behaviour(self, metrics: Metrics, rollout: Rollout) -> None:
         self.meters.add(metrics)
         with self.timer.phase("critic"):
-            for critic_metrics in self.learner.update_critic(rollout):
-                self.meters.add(critic_metrics)
+            self.meters.add(self.update_critic(*rollout))
 
     def start_states(self) -> tuple[Tensor, Tensor]:
         """Observations ``[B, obs_dim]`` and tasks ``[B]`` to imagine from, among those just met."""
@@ -145,26 +164,45 @@ class Trainer:
         return self._visited.flatten(0, 1)[index], self.env.task[index % envs]
 
     def collect(self) -> None:
-        """Act closed loop for ``horizon`` steps."""
+        """Act, and remember it."""
         with self.timer.phase("collect"):
-            self.env.prepare(self.config.horizon)
-            for _ in range(self.config.horizon):
-                self._step(self.agent.act(self.observation, self.env.task))
-            self._remember()
+            self._remember(*self._act(self.observation))
 
     @torch.no_grad()
-    def _step(self, action: Tensor) -> Step:
-        """Step the environments."""
-        step = self.env.step(action)
-        self._taken.append((self.observation, action, step))
-        self.observation = step.observation
-        return step
+    def _act_closed_loop(self, observation: Tensor) -> tuple[Experience, Tensor]:
+        """What ``horizon`` steps from ``observation`` ``[N, obs_dim]`` gave, and what to act on next."""
+        agent, horizon = self.agent, self.config.horizon
+        self.env.prepare(horizon)
+        tasks, taken = agent.look_up(self.env.task), []
+        for noise in agent.actor.noise(horizon, self.env.num_envs).unbind():
+            action = agent.policy(agent.encode(observation, tasks), tasks, noise)
+            step = self.env.step(action)
+            taken.append((observation, action, step))
+            observation = step.observation
+        return experience(taken), observation
 
-    def _remember(self) -> None:
-        """Take this epoch's steps into the replay, the statistics and the meters. Where a simulation
-        diverged, what was acted on is a real observation, but its reward may be none."""
-        seen = experience(self._taken)
-        self._taken.clear()
+    def _act_in_lockstep(self) -> tuple[Metrics, Rollout]:
+        """Update the actor on a rollout, in which the environments take its actions."""
+        observation, taken = self.observation, []
+
+        @torch.no_grad()
+        def step_env(action: Tensor) -> Step:
+            nonlocal observation
+            step = self.env.step(action)
+            taken.append((observation, action, step))
+            observation = step.observation
+            return step
+
+        self.env.prepare(self.config.horizon)
+        updated = self.learner.update_actor(self.observation, self.env.task, step_env)
+        self._remember(experience(taken), observation)
+        return updated
+
+    def _remember(self, seen: Experience, observation: Tensor) -> None:
+        """Take this epoch's steps into the replay, the statistics and the meters; ``observation`` is to be
+        acted on next. Where a simulation diverged, what was acted on is a real observation, but its reward
+        may be none."""
+        self.observation = observation
         self._visited = seen.observation
         self.replay.add(seen)
         self.episodes.add(seen)
@@ -261,6 +299,8 @@ class Trainer:
         # Checkpoints of before diverged episodes were counted have none.
         self.episodes.load_state_dict({"diverged": self.episodes.diverged, **process["episodes"]})
         self.observation = process["observation"].to(self.device)
+        for captured in (self._act, self.update_actor, self.update_critic, self.update_world_model):
+            captured.forget()
         return self._resume_random(process)
 
     def _resume_random(self, process: Mapping[str, Any]) -> str | None:

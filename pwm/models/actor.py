@@ -35,14 +35,17 @@ class Actor(nn.Module):
         self.mean = nn.Sequential(*layers)
         self.log_std = nn.Parameter(torch.full((act_dim,), LOG_STD_INIT))
 
-    def forward(self, x: Tensor, deterministic: bool = False) -> Tensor:
-        """Actions in (-1, 1) ``[..., act_dim]`` for inputs ``[..., latent_dim + task_dim]``: a sample with
-        gradient to mean and deviation (torch's global random state), or ``tanh`` of the mean."""
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Actions in (-1, 1) ``[..., act_dim]`` for inputs ``[..., latent_dim + task_dim]``: ``tanh`` of the
+        mean, to which ``noise`` ``[..., act_dim]`` of :meth:`noise` is added if there is any."""
         mean = self.mean(x)
-        if deterministic:
-            return torch.tanh(mean)
+        return torch.tanh(mean if noise is None else mean + noise)
+
+    def noise(self, *shape: int) -> Tensor:
+        """What makes an action a sample, ``[*shape, act_dim]``, with gradient to the deviation; from torch's
+        global random state."""
         std = self.log_std.clamp(min=LOG_STD_MIN).exp()
-        return torch.tanh(torch.addcmul(mean, std, torch.randn_like(mean)))
+        return std * torch.randn(*shape, len(std), device=std.device, dtype=std.dtype)
 
 
 def _orthogonal(inputs: int, outputs: int, gain: float, kind: type[Linear] = Linear) -> Linear:

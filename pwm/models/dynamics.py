@@ -1,4 +1,5 @@
-"""The two latent dynamics, behind one interface: ``step`` predicts, the mean of ``errors`` is minimised.
+"""The two latent dynamics, behind one interface: a ``transition`` predicts, the mean of ``errors`` is
+minimised.
 
 Both take ``z`` ``[..., latent_dim]``, ``e`` ``[..., task_dim]`` (or None) and ``a`` ``[..., act_dim]``.
 """
@@ -14,8 +15,14 @@ from pwm.errors import UserError, choose_from
 from pwm.models.latent_space import LatentSpace
 from pwm.nn.activations import group_centered, simnorm
 from pwm.nn.flow import flow_matching_errors
-from pwm.nn.layers import NormedLinear, PairedLinear, SimNorm, join, mlp
-from pwm.nn.ode import STEPS, integrate
+from pwm.nn.layers import Linear, NormedLinear, PairedLinear, SimNorm, join, mlp
+from pwm.nn.linear import linear
+from pwm.nn.ode import STEPS, follow, integrate, unit
+from pwm.nn.precision import cast_once, full_precision
+
+Transition = Callable[[Tensor, Tensor], Tensor]
+"""``(z, a) -> z'``, all ``[..., n]``: what is done with it depends on parameters as they were when it was
+made."""
 
 
 class MLPDynamics(nn.Module):
@@ -27,6 +34,10 @@ class MLPDynamics(nn.Module):
         self.space = space
         output = None if space.relative else SimNorm()
         self.net = mlp(space.dim + task_dim + act_dim, units, space.dim, output, zero_output=space.relative)
+
+    def transition(self, e: Tensor | None) -> Transition:
+        """The next latent ``[..., latent_dim]`` as a function of ``z`` and ``a``."""
+        return lambda z, a: self.step(z, e, a)
 
     def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
         """The next latent, ``[..., latent_dim]``."""
@@ -90,7 +101,7 @@ class FlowDynamics(nn.Module):
             raise choose_from("flow_integrator", integrator, STEPS)
         if substeps is None or substeps < 1:
             raise UserError(f"flow_substeps must be at least 1, not {substeps}")
-        self.space = space
+        self.space, self.act_dim = space, act_dim
         self.integrator = integrator
         self.substeps = substeps
         self.head = HEADS[head if space.simplex and not space.standardizes else "linear"]
@@ -108,15 +119,67 @@ class FlowDynamics(nn.Module):
         tau = tau if isinstance(tau, Tensor) else torch.full_like(point[..., :1], tau)
         seen = torch.stack((start, point)) if self.space.standardizes else point
         out = self.net(join(self.space.view(seen), e, a, tau)).to(point.dtype)
+        return self._moved(out)
+
+    def _moved(self, out: Tensor) -> Tensor:
+        """The velocity that the network's output ``[..., latent_dim]`` stands for."""
         return self.space.own_units(self.head(out))
 
     def step(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
         """The next latent, ``[..., latent_dim]``."""
+        return self.transition(e)(z, a)
+
+    def transition(self, e: Tensor | None) -> Transition:
+        """The next latent ``[..., latent_dim]`` as a function of ``z`` and ``a``."""
+        if self.head is simnorm:
+            return lambda z, a: self._integrated(z, e, a)
+        return self._projected(e)
+
+    def _integrated(self, z: Tensor, e: Tensor | None, a: Tensor) -> Tensor:
+        """The next latent, by definition."""
 
         def velocity(point: Tensor, tau: float) -> Tensor:
             return self.velocity(point, e, a, tau, z)
 
         return integrate(velocity, z, self.integrator, self.substeps)
+
+    def _projected(self, e: Tensor | None) -> Transition:
+        """:meth:`_integrated` with less work: the path is followed where the network first sees it.
+
+        Of the field only the layers after the first are not linear. So while ``z_tau`` moves by the last
+        layer's product, ``p = W [z_tau, e, a, tau] + b`` of the first moves by the product of both, and on
+        that path nothing of ``z_tau`` is needed. What ``e``, ``a`` and the start contribute is computed once.
+        At the end ``z`` has moved by the last layer's output for the mean of its inputs (:func:`unit`).
+        """
+        first, hidden, last = self.net[0], self.net[1:-1], self.net[-1]
+        assert isinstance(first, NormedLinear) and isinstance(last, Linear)
+        sizes = [self.space.dim, first.in_features - self.space.dim - self.act_dim - 1, self.act_dim, 1]
+        seen, by_task, by_action, by_tau = first.weight.split(sizes, dim=1)
+        with full_precision(seen.device):
+            # Moving a latent by the last layer's columns and bias moves what networks see of it by these.
+            moves = self.space.view_change(self._moved(torch.cat([last.weight.t(), last.bias[None]])))
+            if isinstance(first, PairedLinear):  # its other units see where the path began
+                seen_on_path = torch.cat([torch.zeros_like(first.halves(seen)[0]), first.halves(seen)[1]])
+            else:
+                seen_on_path = seen
+            moves = moves @ seen_on_path.t() * unit(self.integrator, self.substeps)
+            drift = torch.add(moves[-1], by_tau.squeeze(1), alpha=unit(self.integrator, self.substeps))
+            still = first.bias if e is None else linear(e, by_task, first.bias)
+        seen, by_action, drift = cast_once(seen), cast_once(by_action), cast_once(drift)
+        weight = cast_once(moves[:-1].t())
+
+        def transition(z: Tensor, a: Tensor) -> Tensor:
+            inputs: list[Tensor] = []
+
+            def move(p: Tensor, tau: float) -> Tensor:
+                inputs.append(hidden(first.act(first.ln(p))))
+                return linear(inputs[-1], weight, drift)
+
+            begin = linear(self.space.view(z), seen) + (linear(a, by_action) + still)
+            follow(move, begin.to(z.dtype), self.integrator, self.substeps)
+            return z + self._moved(last(torch.stack(inputs).mean(0)).to(z.dtype))
+
+        return transition
 
     def errors(
         self,

@@ -52,6 +52,10 @@ class LatentSpace(nn.Module):
         """Latents as networks see them."""
         return (z - self.mean) / self.std if self.standardizes else z
 
+    def view_change(self, change: Tensor) -> Tensor:
+        """How :meth:`view` changes where latents change by ``change``."""
+        return change / self.std if self.standardizes else change
+
     @torch.no_grad()
     def update(self, mean: Tensor, std: Tensor) -> None:
         """Take a batch's ``mean`` and ``std`` ``[dim]`` into the moving ones: all batches alike at first,

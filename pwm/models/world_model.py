@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pwm.errors import choose_from
-from pwm.models.dynamics import Dynamics, FlowDynamics, MLPDynamics
+from pwm.models.dynamics import Dynamics, FlowDynamics, MLPDynamics, Transition
 from pwm.models.latent_space import LatentSpace
 from pwm.nn import twohot
 from pwm.nn.layers import ExactLinear, SimNorm, join, mlp
@@ -107,9 +107,16 @@ class WorldModel(nn.Module):
         return self.encoder(join(observation, e))
 
     def next(self, z: Tensor, a: Tensor, e: Tensor | None = None) -> Tensor:
-        """The predicted next latent ``[..., latent_dim]``."""
-        after = self.dynamics.step(z, e, a)
-        return after if self.encoder is not None else _clipped(after)
+        """The predicted next latent ``[..., latent_dim]``; for several steps see :meth:`transition`."""
+        return self.transition(e)(z, a)
+
+    def transition(self, e: Tensor | None = None) -> Transition:
+        """The predicted next latent as a function of latents and actions, for many steps with the parameters
+        of now."""
+        transition = self.dynamics.transition(e)
+        if self.encoder is not None:
+            return transition
+        return lambda z, a: _clipped(transition(z, a))
 
     def dynamics_errors(
         self,

@@ -7,6 +7,7 @@ devices torch's kernels are used.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -23,6 +24,11 @@ GROUP = 8
 
 _CHUNK = 1 << 18
 """Elements that are worked on at a time, so that the intermediate results stay in the cache."""
+
+
+def on_cpu(x: Tensor) -> bool:
+    """Whether what is written for the CPU is to be used for ``x``."""
+    return x.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def _mish_with_derivative(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,7 +70,7 @@ class _Mish(torch.autograd.Function):
 
 def mish(x: Tensor) -> Tensor:
     """``x tanh(softplus(x))``, any shape (arXiv 1908.08681). On the CPU differentiable once."""
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+    if not on_cpu(x):
         return F.mish(x)
     return _Mish.apply(x)
 
@@ -117,7 +123,7 @@ def simnorm(x: Tensor, group: int = GROUP) -> Tensor:
     if x.shape[-1] % group:
         raise UserError(f"SimNorm needs a multiple of {group} components, not {x.shape[-1]}")
     x = widened(x)
-    if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
+    if not on_cpu(x) or x.numel() == 0:
         return F.softmax(x.unflatten(-1, (-1, group)), dim=-1).flatten(-2)
     return _SimNorm.apply(x, group)
 
@@ -136,7 +142,11 @@ class SimNorm(nn.Module):
 def group_centered(x: Tensor, group: int = GROUP) -> Tensor:
     """``x`` ``[..., n]`` less the mean of each ``group`` consecutive components: every group sums to 0."""
     groups = x.unflatten(-1, (-1, group))
-    if x.device.type != "cpu":
+    if torch.compiler.is_compiling():
         return (groups - groups.mean(-1, keepdim=True)).flatten(-2)
-    centering = torch.eye(group, dtype=x.dtype) - 1 / group
-    return _product(groups, centering).flatten(-2)
+    return _product(groups, _centering(group, x.dtype, x.device)).flatten(-2)
+
+
+@cache
+def _centering(group: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.eye(group, dtype=dtype, device=device) - 1 / group

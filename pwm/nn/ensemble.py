@@ -50,7 +50,7 @@ class EnsembleLayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = F.layer_norm(x, x.shape[-1:])
-        return torch.addcmul(self.bias.unsqueeze(1), normed, self.weight.unsqueeze(1))
+        return normed * self.weight.unsqueeze(1) + self.bias.unsqueeze(1)
 
 
 class EnsembleMLP(nn.Module):

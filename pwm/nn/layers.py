@@ -50,9 +50,12 @@ class PairedLinear(NormedLinear):
     computes what that would."""
 
     def forward(self, x: Tensor) -> Tensor:
-        sizes = [self.out_features - self.out_features // 2, self.out_features // 2]
-        halves = zip(x, self.weight.split(sizes), self.bias.split(sizes), strict=True)
+        halves = zip(x, self.halves(self.weight), self.halves(self.bias), strict=True)
         return self.act(self.ln(torch.cat([linear(*half) for half in halves], dim=-1)))
+
+    def halves(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """What of ``rows`` ``[out, ...]`` is of the outputs of the one input, and what of the other's."""
+        return rows.split([self.out_features - self.out_features // 2, self.out_features // 2])
 
 
 def mlp(

@@ -10,21 +10,31 @@ from pwm.errors import choose_from
 
 Velocity = Callable[[Tensor, float], Tensor]
 """``(z, tau) -> dz/dtau`` of ``z``'s shape; ``tau`` is a number in [0, 1]."""
+Move = Callable[[Tensor, float], Tensor]
+"""``(z, tau) -> h dz/dtau``: how far that velocity carries ``z`` in the time ``h`` of the :func:`unit`."""
 
 
-def euler_step(velocity: Velocity, z: Tensor, tau: float, dt: float) -> Tensor:
-    """``z + dt v(z, tau)``: first order, one evaluation."""
-    return z.add(velocity(z, tau), alpha=dt)
+def euler_step(move: Move, z: Tensor, tau: float, dt: float) -> Tensor:
+    """``z + dt v(z, tau)``: first order, one evaluation; ``move`` is of ``dt``."""
+    return z + move(z, tau)
 
 
-def heun_step(velocity: Velocity, z: Tensor, tau: float, dt: float) -> Tensor:
-    """``z + dt/2 (v(z, tau) + v(z + dt v(z, tau), tau + dt))``: second order, two evaluations."""
-    first = velocity(z, tau)
-    second = velocity(z.add(first, alpha=dt), tau + dt)
-    return z.add(first + second, alpha=dt / 2)
+def heun_step(move: Move, z: Tensor, tau: float, dt: float) -> Tensor:
+    """``z + dt/2 (v(z, tau) + v(z + dt v(z, tau), tau + dt))``: second order, two evaluations; ``move`` is of
+    ``dt/2``."""
+    first = move(z, tau)
+    half_way = z + first
+    return half_way + move(half_way + first, tau + dt)
 
 
 STEPS = {"euler": euler_step, "heun": heun_step}
+UNITS = {"euler": 1.0, "heun": 0.5}
+
+
+def unit(method: str, substeps: int) -> float:
+    """The time that :func:`follow` asks for moves of. At the end of its path ``z`` has made all of them: both
+    methods weigh all their evaluations alike."""
+    return UNITS[method] / substeps
 
 
 def integrate(velocity: Velocity, z: Tensor, method: str, substeps: int) -> Tensor:
@@ -45,7 +55,13 @@ def integrate(velocity: Velocity, z: Tensor, method: str, substeps: int) -> Tens
     """
     if method not in STEPS:
         raise choose_from("flow_integrator", method, STEPS)
+    h = unit(method, substeps)
+    return follow(lambda point, tau: h * velocity(point, tau), z, method, substeps)
+
+
+def follow(move: Move, z: Tensor, method: str, substeps: int) -> Tensor:
+    """:func:`integrate` for whoever has moves at no more cost than velocities."""
     step, dt = STEPS[method], 1 / substeps
     for k in range(substeps):
-        z = step(velocity, z, k * dt, dt)
+        z = step(move, z, k * dt, dt)
     return z

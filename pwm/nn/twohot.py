@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,8 +31,7 @@ def two_hot(x: Tensor) -> Tensor:
     The weights are not negative, sum to 1, and their mean bin is ``symlog(x)``, clamped to the range.
     """
     position = (symlog(x).clamp(-LIMIT, LIMIT) + LIMIT) * ((BINS - 1) / (2 * LIMIT))
-    index = torch.arange(BINS, dtype=x.dtype, device=x.device)
-    return (1 - (position.unsqueeze(-1) - index).abs()).clamp_(min=0)
+    return (1 - (position.unsqueeze(-1) - _bins(0.0, BINS - 1.0, x)).abs_()).clamp_(min=0)
 
 
 def two_hot_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -40,11 +41,20 @@ def two_hot_loss(logits: Tensor, target: Tensor) -> Tensor:
     return -(two_hot(target.to(logits.dtype)) * F.log_softmax(logits, dim=-1)).sum(-1)
 
 
+def _bins(first: float, last: float, like: Tensor) -> Tensor:
+    """``[BINS]`` evenly from ``first`` to ``last``, in the type of ``like``, kept."""
+    return _evenly(first, last, like.dtype, like.device)
+
+
+@cache
+def _evenly(first: float, last: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.linspace(first, last, BINS, dtype=dtype, device=device)
+
+
 def decode(logits: Tensor, scale: str = "real") -> Tensor:
     """The scalar that ``logits`` ``[..., BINS]`` stand for, ``[...]``: the mean bin, in symlog space
     (``scale="symlog"``) or on the real scale (``scale="real"``)."""
     logits = widened(logits)
-    bins = torch.linspace(-LIMIT, LIMIT, BINS, dtype=logits.dtype, device=logits.device)
     with full_precision(logits.device):
-        mean = F.softmax(logits, dim=-1) @ bins
+        mean = F.softmax(logits, dim=-1) @ _bins(-LIMIT, LIMIT, logits)
     return mean if scale == "symlog" else symexp(mean)

@@ -24,11 +24,13 @@ class Plan(nn.Module):
     def __init__(self, actions: Tensor) -> None:
         super().__init__()
         self.actions = nn.Parameter(actions)
-        self.calls = 0
 
-    def forward(self, x: Tensor, deterministic: bool) -> Tensor:
-        self.calls += not deterministic
-        return self.actions[(self.calls - 1) % len(self.actions)]
+    def noise(self, *shape: int) -> Tensor:
+        """Which of the actions it is, in place of any noise."""
+        return torch.arange(float(len(self.actions))).view(-1, 1, 1).expand(*shape, 1)
+
+    def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
+        return self.actions[0] if noise is None else self.actions[noise.flatten().long().unique()].squeeze(0)
 
 
 def build(alg: str, horizon: int) -> tuple[Agent, Callable[[], Tensor]]:

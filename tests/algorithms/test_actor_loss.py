@@ -10,6 +10,7 @@ from pwm.algorithms.actor_loss import ActorLoss
 from pwm.algorithms.agent import Agent
 from pwm.algorithms.critic_loss import critic_data
 from pwm.envs.base import Step
+from pwm.models.dynamics import Transition
 from pwm.models.latent_space import LatentSpace
 
 GAMMA, HORIZON, VALUE = 0.9, 4, 10.0
@@ -27,8 +28,8 @@ class KnownModel(nn.Module):
     def encode(self, observation: Tensor, task: Tensor) -> Tensor:
         return observation
 
-    def next(self, z: Tensor, a: Tensor, task: Tensor) -> Tensor:
-        return z + a
+    def transition(self, e: None) -> Transition:
+        return lambda z, a: z + a
 
     def reward(self, z: Tensor, a: Tensor, task: Tensor, scale: str) -> Tensor:
         return z[..., 0]
@@ -48,7 +49,10 @@ class ConstantActor(nn.Module):
         super().__init__()
         self.action = nn.Parameter(torch.tensor(0.0))
 
-    def forward(self, x: Tensor, deterministic: bool) -> Tensor:
+    def noise(self, *shape: int) -> Tensor:
+        return torch.zeros(*shape, 1)
+
+    def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
         return self.action.expand(*x.shape[:-1], 1)
 
 

@@ -12,6 +12,8 @@ from pwm.algorithms.agent import Agent, Tasks
 from pwm.algorithms.world_model_loss import WorldModelLoss
 from pwm.data import Batch, Slices, Transitions
 from pwm.models import Actor, Critic, FlowDynamics, TerminationHead, WorldModel
+from pwm.models import dynamics as dynamics_module
+from pwm.nn.linear import linear
 from pwm.nn.twohot import symlog, two_hot
 
 OBS, ACT, LATENT, TASK_DIM, TASKS, HORIZON, SIZE, RHO = 6, 3, 16, 2, 2, 3, 5, 0.9
@@ -177,8 +179,17 @@ def test_the_termination_term_trains_its_head_alone(variant: str) -> None:
 
 @pytest.mark.parametrize("carried", [0.0, 1.0])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_under_autocast_nothing_is_rounded_that_is_summed(variant: str, carried: float) -> None:
+def test_under_autocast_nothing_is_rounded_that_is_summed(
+    variant: str, carried: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Given the latents and logits, the loss in mixed precision is that of float32."""
+
+    def in_full_precision(*operands: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return linear(*operands)
+
+    monkeypatch.setattr(dynamics_module, "linear", in_full_precision)
+    monkeypatch.setattr(dynamics_module, "cast_once", lambda x: x)
     agent = build(variant)
     batch = Batch(transitions(), slices())
     model = agent.world_model

@@ -12,28 +12,28 @@ def test_actions_are_within_bounds_and_stochastic_only_when_asked() -> None:
     torch.manual_seed(0)
     actor = Actor(16, 3, [32, 24])
     x = torch.randn(7, 5, 16)
-    sample = actor(x)
+    sample = actor(x, actor.noise(7, 5))
     assert sample.shape == (7, 5, 3)
     assert sample.abs().max() <= 1
-    assert not torch.equal(sample, actor(x))
-    assert torch.equal(actor(x, deterministic=True), actor(x, deterministic=True))
-    assert torch.equal(actor(x, deterministic=True), torch.tanh(actor.mean(x)))
+    assert not torch.equal(sample, actor(x, actor.noise(7, 5)))
+    assert torch.equal(actor(x), actor(x))
+    assert torch.equal(actor(x), torch.tanh(actor.mean(x)))
 
 
 def test_samples_spread_as_the_log_deviation_says() -> None:
     torch.manual_seed(0)
     actor = Actor(16, 2, [32], init_scale=0.0)
-    before_tanh = torch.atanh(actor(torch.zeros(20_000, 16)))
+    before_tanh = torch.atanh(actor(torch.zeros(20_000, 16), actor.noise(20_000)))
     assert before_tanh.mean().abs() < 0.01
     assert before_tanh.std().item() == pytest.approx(torch.tensor(-1.0).exp().item(), rel=0.02)
     actor.log_std.data.fill_(-9)
-    narrowest = torch.atanh(actor(torch.zeros(20_000, 16))).std().item()
+    narrowest = torch.atanh(actor(torch.zeros(20_000, 16), actor.noise(20_000))).std().item()
     assert narrowest == pytest.approx(torch.tensor(-1.427).exp().item(), rel=0.02)
 
 
 def test_gradient_reaches_mean_and_deviation_through_a_sample() -> None:
     actor = Actor(16, 3, [32])
-    actor(torch.randn(9, 16)).sum().backward()
+    actor(torch.randn(9, 16), actor.noise(9)).sum().backward()
     for parameter in actor.parameters():
         assert parameter.grad is not None
         assert parameter.grad.abs().max() > 0
@@ -43,8 +43,8 @@ def test_gradient_reaches_mean_and_deviation_through_a_sample() -> None:
 def test_init_scale_starts_the_policy_near_zero() -> None:
     torch.manual_seed(0)
     x = torch.randn(100, 16)
-    large = Actor(16, 3, [32, 32], init_scale=1.0)(x, deterministic=True).abs().mean()
-    small = Actor(16, 3, [32, 32], init_scale=0.01)(x, deterministic=True).abs().mean()
+    large = Actor(16, 3, [32, 32], init_scale=1.0)(x).abs().mean()
+    small = Actor(16, 3, [32, 32], init_scale=0.01)(x).abs().mean()
     assert large > 0.3
     assert small < 0.02
 

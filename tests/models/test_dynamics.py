@@ -207,3 +207,28 @@ def test_unknown_names_list_the_choices() -> None:
         FlowDynamics(simplices(), 0, ACT, [32], "rk4", 1)
     with pytest.raises(UserError, match="at least 1, not 0"):
         FlowDynamics(simplices(), 0, ACT, [32], "euler", 0)
+
+
+@pytest.mark.parametrize("latent", ["simnorm", "standardized", "observation"])
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("task_dim", [0, 5])
+def test_a_transition_integrates_the_velocity(variant: str, latent: str, task_dim: int) -> None:
+    """It computes less than the definition: the same, with the same gradients."""
+    torch.manual_seed(0)
+    space = LatentSpace(latent, LATENT)
+    dynamics = FlowDynamics(space, task_dim, ACT, [48, 32, 40], *VARIANTS[variant]).double()
+    for parameter in dynamics.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    if space.standardizes:
+        space.update(torch.rand(LATENT).double(), 0.1 + torch.rand(LATENT).double())
+    z = simnorm(torch.randn(3, 6, LATENT).double()).requires_grad_()
+    a = torch.randn(3, 6, ACT).double().requires_grad_()
+    e = torch.randn(6, task_dim).double().requires_grad_() if task_dim else None
+    after, expected = dynamics.transition(e)(z, a), dynamics._integrated(z, e, a)
+    assert (after - z).abs().mean() > 1e-3
+    torch.testing.assert_close(after, expected)
+    inputs = [x for x in (z, a, e, *dynamics.parameters()) if x is not None]
+    weights = torch.randn_like(after)
+    found, wanted = (torch.autograd.grad((out * weights).sum(), inputs) for out in (after, expected))
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from pwm.algorithms.normalizer import RunningStats, moments
 from pwm.models import Actor, Critic, TerminationHead, WorldModel
-from pwm.nn import twohot
+from pwm.nn import layers, twohot
+from pwm.nn.precision import full_precision
 
 OBS, ACT, LATENT = 6, 3, 16
 
@@ -74,3 +75,24 @@ def test_statistics_are_those_of_float32() -> None:
         normalized = mixed.normalize(values, group)
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
     assert torch.equal(normalized, plain.normalize(values, group))
+
+
+def test_what_must_be_exact_is_so_with_tf32_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What products were allowed to do, which only a GPU then does."""
+    seen: list[tuple[int, str]] = []
+
+    def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        seen.append((len(weight), torch.get_float32_matmul_precision()))
+        return nn.functional.linear(x, weight, bias)
+
+    monkeypatch.setattr(layers, "linear", product)
+    torch.set_float32_matmul_precision("high")
+    try:
+        network, _, x = heads()["reward"]
+        network(x)
+        with pytest.raises(ZeroDivisionError), full_precision(torch.device("cpu")):
+            1 / 0  # noqa: B018
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert seen == [(32, "high"), (32, "high"), (101, "highest")]

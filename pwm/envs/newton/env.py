@@ -71,9 +71,11 @@ class NewtonEnv(ABC):
         self.action_mask = torch.ones(num_envs, self.act_dim, device=device)
         self.episode_length = torch.full((num_envs,), episode_length, device=device)
         self._auto_reset = auto_reset
+        self._asks = device.type == "cpu"  # whether an episode ended: elsewhere it would wait for the device
         self._generator = torch.Generator(device).manual_seed(seed)
         self.generators = (self._generator,)
         self._starts: list[_Start] = []
+        self._streams: dict[int, wp.Stream] = {}
         # A CUDA graph knows these by their addresses, so all of them are written in place.
         self._action = torch.zeros(num_envs, self.act_dim, device=device)
         self._steps = torch.zeros(num_envs, dtype=torch.int64, device=device)
@@ -127,9 +129,9 @@ class NewtonEnv(ABC):
         return Step(observation, reward, terminated, truncated, lost, final_observation)
 
     def prepare(self, steps: int) -> None:
-        """Draw the start states of the next ``steps`` steps. On a CPU they are drawn when one is needed: there
-        asking whether an episode ended is free, and few have."""
-        if self.device.type != "cpu" and self._auto_reset:
+        """Draw the start states of the next ``steps`` steps. On a CPU they are drawn when one is needed:
+        there asking whether an episode ended is free, and few have."""
+        if not self._asks and self._auto_reset:
             self._starts = self._draw_starts(steps)
 
     def get_state(self) -> tuple[Tensor, Tensor]:
@@ -194,10 +196,9 @@ class NewtonEnv(ABC):
         return pose[..., :3] + point + 2.0 * (w * turn + torch.linalg.cross(axis, turn))
 
     def _reset_where(self, done: Tensor, observation: Tensor) -> Tensor:
-        """Begin an episode in the environments ``done`` ``[N]``; returns what to act on next: there the start,
-        elsewhere ``observation``, that of the present state."""
-        # Only on a CPU is asking "any?" free; elsewhere it would wait for the device.
-        if self.device.type == "cpu" and not bool(done.any()):
+        """Begin an episode in the environments ``done`` ``[N]``; returns what to act on next: there the
+        start, elsewhere ``observation``, that of the present state."""
+        if self._asks and not bool(done.any()):
             return observation
         start = self._starts.pop(0) if self._starts else self._draw_starts(1)[0]
         rows = done.unsqueeze(1)
@@ -232,9 +233,11 @@ class NewtonEnv(ABC):
         """Kernels launched within join the order of torch's own on this device."""
         if self.device.type == "cpu":
             return nullcontext()
-        stream = wp.stream_from_torch(torch.cuda.current_stream(self.device))
+        current = torch.cuda.current_stream(self.device)
+        if current.cuda_stream not in self._streams:
+            self._streams[current.cuda_stream] = wp.stream_from_torch(current)
         # Nothing of ours is pending on Warp's own stream, and waiting for it would break graph capture.
-        return wp.ScopedStream(stream, sync_enter=False)
+        return wp.ScopedStream(self._streams[current.cuda_stream], sync_enter=False)
 
     def _to_dflex(self, joint_q: Tensor, joint_qd: Tensor) -> Tensor:
         """``joint_qd`` of Newton's convention in dflex's; they differ for a free root only."""
