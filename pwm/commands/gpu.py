@@ -51,7 +51,7 @@ LEAST_S = 20.0
 def plan() -> dict[str, float]:
     """The parts in their order, and the seconds that each may take; 0: a share of what is left."""
     limits = {"tests": 150.0}
-    limits |= {f"speed {alg} {p}": 40.0 for p in PRECISIONS for alg in SPEED}
+    limits |= {f"speed {alg} {p}": 30.0 for p in PRECISIONS for alg in SPEED}
     limits |= {"envs": 45.0, "speed mt_flow_v3 bf16": 40.0}
     return limits | dict.fromkeys(LEARN, 0.0)
 
