@@ -44,7 +44,7 @@ class ActorLoss(nn.Module):
     The actor sees latents without gradient, so its own part of the chain rule is left for the end: what
     the loss has as gradient to all actions goes through the actor once, for all steps together. Only the
     actor is a submodule, so that a distributed wrapper sees its parameters and no others; those of the other
-    networks may be :func:`frozen`.
+    networks need no gradient.
     """
 
     agent: Agent

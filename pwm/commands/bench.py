@@ -18,6 +18,7 @@ from pwm.arguments import Parser
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
+from pwm.learning.graphs import WARM_UP
 from pwm.learning.trainer import Trainer, make_accelerator
 from pwm.nn.linear import linear
 from pwm.run.provenance import describe
@@ -88,16 +89,13 @@ def measure(config: TrainConfig, repeats: int) -> dict[str, Any]:
     device = trainer.device
     matmul = _matmul_rate(device, repeats, config.mixed_precision == "bf16")
 
-    def model_update() -> None:
-        trainer.update_world_model()
-
     def actor_update() -> Any:
         return trainer.update_actor(*trainer.start_states())[1]
 
     rollout = actor_update()
     collect = median(trainer.collect, device, repeats)
-    update = median(model_update, device, repeats)
-    flops = _flops(model_update)
+    update = median(trainer.update_world_model, device, repeats)
+    flops = _flops(lambda: trainer.learner.update_world_model(trainer.sample()))  # a graph's are not seen
     updates = config.critic_passes * config.critic_batches
     return {
         "name": config.name,
@@ -135,23 +133,26 @@ def launches(config: TrainConfig) -> int | None:
     if not torch.cuda.is_available():
         return None
     trainer = _ready(config)
-    trainer.run_epoch()
+    for _ in range(WARM_UP + 1):
+        trainer.run_epoch()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
         trainer.run_epoch()
         torch.cuda.synchronize()
-    return sum(event.count for event in profile.key_averages() if "LaunchKernel" in event.key)
+    names = ("LaunchKernel", "GraphLaunch")
+    return sum(event.count for event in profile.key_averages() if any(name in event.key for name in names))
 
 
 def median(work: Callable[[], Any], device: torch.device, repeats: int) -> float:
-    """Median seconds of ``work`` in ``repeats`` runs, after one that is not counted."""
+    """Median seconds of ``work`` in ``repeats`` runs, after one that is not counted; on a GPU after as many
+    as it may take until a graph of it is recorded."""
     seconds = []
-    for _ in range(repeats + 1):
+    for _ in range(repeats + (WARM_UP + 1 if device.type == "cuda" else 1)):
         start = time.perf_counter()
         work()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[1:])
+    return statistics.median(seconds[-repeats:])
 
 
 def _matmul_rate(device: torch.device, repeats: int, bf16: bool) -> float:

@@ -57,8 +57,12 @@ def plan() -> dict[str, float]:
 
 
 SPEED = ("st_baseline", "st_flow_v2")
-PRECISIONS = ("bf16", "bf16-eager", "tf32", "float32")
-"""``-eager``: without CUDA graphs."""
+PRECISIONS = {
+    "bf16": "mixed_precision=bf16",
+    "bf16-eager": "mixed_precision=bf16 cuda_graphs=off",
+    "tf32": "tf32=true",
+    "float32": "tf32=false",
+}
 LEARN = {
     "learn st_baseline simnorm": "alg=st_baseline latent=simnorm",
     "learn st_baseline standardized": "alg=st_baseline latent=standardized",
@@ -172,17 +176,7 @@ def _speed(alg: str, precision: str, overrides: tuple[str, ...]) -> Result:
     """Seconds and rates of an experiment at full scale in one precision."""
     from pwm.commands.bench import launches, measure
 
-    words = {
-        "precision": precision.removesuffix("-eager"),
-        "cuda_graphs": "off" if precision.endswith("-eager") else "auto",
-    }
-    precisions = {"bf16": "mixed_precision=bf16", "tf32": "tf32=true", "float32": "tf32=false"}
-    config = compose(
-        [
-            *(f"alg={alg}", precisions[words["precision"]], f"cuda_graphs={words['cuda_graphs']}"),
-            *("env=ant", *overrides),
-        ]
-    )
+    config = compose([f"alg={alg}", *PRECISIONS[precision].split(), "env=ant", *overrides])
     return {"precision": precision, **measure(config, repeats=5), "launches": launches(config)}
 
 

@@ -71,9 +71,9 @@ class Replay:
     def add(self, seen: Experience) -> None:
         """Store consecutive steps of every environment, the next after those stored last; at most as many
         as the ring has rows."""
-        steps, ring = len(seen.reward), self._ring
-        rows = (torch.arange(steps, device=self._age.device) + self._written) % self.rows
-        real, ended, times = ~seen.diverged, seen.ended, torch.arange(steps, device=self._age.device)[:, None]
+        steps, ring, real, ended = len(seen.reward), self._ring, ~seen.diverged, seen.ended
+        times = torch.arange(steps, device=self._age.device)
+        rows, times = (times + self._written) % self.rows, times[:, None]
         for key in ("observation", "action", "reward", "terminated", "final_observation"):
             ring[key].index_copy_(0, rows, getattr(seen, key))
         ring["stored"].index_copy_(0, rows, real)
@@ -141,9 +141,8 @@ class Replay:
         self._count(mask)
         counts = self._counts[mask]
         uniform = torch.rand(count, dtype=torch.float64, device=counts.device)
-        nth = (
-            uniform * counts[-1]
-        ).long()  # never counts[-1]: below 2^53, n (1 - 2^-53) rounds to less than n
+        # Never counts[-1]: below 2^53, n (1 - 2^-53) rounds to less than n.
+        nth = (uniform * counts[-1]).long()
         return torch.searchsorted(counts, nth, right=True)
 
     def state_dict(self) -> dict[str, Any]:

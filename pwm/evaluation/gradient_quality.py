@@ -86,10 +86,11 @@ def agreement(agent: Agent, real: Slopes, gamma: float) -> list[float]:
     with torch.no_grad():
         tasks = agent.look_up(real.task)
         z = agent.encode(real.observation, tasks)
+    transition = agent.world_model.transition(tasks.embedding)
     total, cosines = 0.0 * action.sum((0, 2)), []  # 0, yet a function of the actions
     for t, a in enumerate(action):
         reward = agent.world_model.reward(z, a, tasks.embedding)
-        z = agent.world_model.next(z, a, tasks.embedding)
+        z = transition(z, a)
         total = total + gamma**t * reward
         (gradient,) = torch.autograd.grad(total.sum(), action, retain_graph=True)
         imagined = torch.einsum("hba,mhba->mb", gradient, real.direction)

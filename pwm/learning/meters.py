@@ -68,11 +68,12 @@ class Meters:
         self._device = device
         self._added: list[tuple[str, Tensor]] = []
         self._places: dict[tuple[str, ...], Tensor] = {}
+        self._counts: dict[str, int] = {}
         self._start({}, {})
 
     def _start(self, sums: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
         """Go on from ``sums`` of so many values. Names never go, so that their places stay."""
-        self._counts = {**dict.fromkeys(getattr(self, "_counts", {}), 0), **counts}
+        self._counts = {**dict.fromkeys(self._counts, 0), **counts}
         zero = torch.zeros((), dtype=torch.float64, device=self._device)
         self._sums = torch.stack([zero, *(sums.get(name, zero) for name in self._counts)])[1:]
         self._first_bad = torch.full_like(self._sums, -1.0)

@@ -83,12 +83,19 @@ class Trainer:
     def capture(self, recorder: Recorder | None) -> None:
         """Record what an epoch consists of with ``recorder``, or with None run it as it is."""
         learner, generators = self.learner, self.env.generators
+
+        def update_critic(*rollout: Tensor) -> Metrics:
+            return learner.update_critic(Rollout(*rollout))
+
+        def update_world_model() -> Metrics:
+            return learner.update_world_model(self.sample())
+
         self._act = Captured(
             self._act_closed_loop, None if generators is None else recorder, generators or ()
         )
         self.update_actor = Captured(learner.update_actor, recorder)
-        self.update_critic = Captured(lambda *rollout: learner.update_critic(Rollout(*rollout)), recorder)
-        self.update_world_model = Captured(lambda: learner.update_world_model(self.sample()), recorder)
+        self.update_critic = Captured(update_critic, recorder)
+        self.update_world_model = Captured(update_world_model, recorder)
 
     @property
     def env_steps(self) -> int:

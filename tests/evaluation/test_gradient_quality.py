@@ -46,7 +46,7 @@ def knowing(factor: float) -> Agent:
     """An agent whose model is the cart, with actions that work ``factor`` times as much."""
     model = SimpleNamespace(
         reward=lambda z, a, task: z[:, 0].square(),
-        next=lambda z, a, task: z + factor * (a @ WEIGHTS)[:, None],
+        transition=lambda e: lambda z, a: z + factor * (a @ WEIGHTS)[:, None],
     )
     act = lambda observation, task: torch.rand(len(observation), 2) - 0.5  # noqa: E731
     look_up = lambda task: Tasks(task, None)  # noqa: E731

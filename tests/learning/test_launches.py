@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pwm.commands.launches import count
 from pwm.config.compose import compose
 from pwm.learning.trainer import Trainer, make_accelerator
+from tests.learning.launches import count
 
 NARROW = "encoder_units=[32,32,32] units=[32,32] latent_dim=16 wm_batch_size=8 num_envs=8"
 """As deep as 48M: the number does not depend on widths and batches."""
