@@ -73,6 +73,7 @@ class TrainingRun:
             if self._writer is not None:
                 self._writer.close()
             self.folder.close()
+            self.processes.settle()
 
     @property
     def _finished(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -12,6 +13,9 @@ from torch import Tensor
 from pwm.errors import UserError
 
 T = TypeVar("T")
+
+SETTLE_S = 0.2
+"""For freeing a tensor."""
 
 
 class Processes:
@@ -35,6 +39,12 @@ class Processes:
     def any(self, mine: bool) -> bool:
         """Whether it is so on any of them."""
         return any(self.gather(mine))
+
+    def settle(self) -> None:
+        """Let the threads that gathered let go of what was gathered: where Python has ended meanwhile, Gloo's
+        abort the process (they need its lock to free a tensor, and get it only while this thread waits)."""
+        if self.number > 1:
+            time.sleep(SETTLE_S)
 
     def agree(self, work: Callable[[], T]) -> T:
         """What ``work()``, which is no collective, returns here.

@@ -47,7 +47,7 @@ def main(folder: str, rank: str, how: str) -> int:
     try:
         return loop.train(config)
     except UserError as error:
-        print(f"rank {os.environ['RANK']}: {error}", flush=True)
+        sys.stdout.write(f"rank {os.environ['RANK']}: {error}\n")  # in one piece: both say it at once
         return 0
 
 

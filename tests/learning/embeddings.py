@@ -43,8 +43,7 @@ def main(path: str) -> None:
     weights = accelerator.gather(embedding.weight.detach()[None])
     if accelerator.is_main_process:
         torch.save(weights, path)
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
+    trainer.processes.settle()
 
 
 if __name__ == "__main__":

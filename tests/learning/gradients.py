@@ -74,8 +74,7 @@ def main(path: str) -> None:
     learner.update_critic(rollout)
     if accelerator.is_main_process:
         torch.save({name: p.grad for name, p in agent.named_parameters()}, path)
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
+    trainer.processes.settle()
 
 
 if __name__ == "__main__":
