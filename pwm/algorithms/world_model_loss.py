@@ -86,11 +86,11 @@ class WorldModelLoss(nn.Module):
                 )
             else:
                 dynamics, reward = carried
-        loss = self.dynamics_weight * dynamics + self.reward_weight * reward
+        loss = torch.add(self.dynamics_weight * dynamics, reward, alpha=self.reward_weight)
         parts = {"dyn_loss": dynamics.detach(), "rew_loss": reward.detach()}
         if self.termination is not None:
             ended = self._termination(transitions, tasks, targets)
-            loss = loss + self.termination_weight * ended
+            loss = torch.add(loss, ended, alpha=self.termination_weight)
             parts["term_loss"] = ended.detach()
         return loss, parts | {"wm_loss": loss.detach()}
 

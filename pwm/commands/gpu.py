@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pwm.arguments import Parser
 from pwm.config.compose import compose
@@ -28,11 +28,15 @@ from pwm.run import metrics
 from pwm.run.files import replace_text
 from pwm.run.folder import RunFolder
 
+if TYPE_CHECKING:
+    from pwm.envs.base import VectorEnv
+
 Result = dict[str, Any]
 
 TINY = (
     *("size=tiny", "num_envs=16", "wm_batch_size=16", "horizon=4", "wm_updates=2", "wm_first_updates=2"),
     *("critic_passes=1", "replay_capacity=2000", "env.options.episode_length=8", "eval_episodes=2"),
+    "log_every=1",
 )
 ENVS, TINY_ENVS = (128, 1024, 8192), (8, 16)
 SPEED_COLUMNS = (
@@ -50,10 +54,10 @@ LEAST_S = 20.0
 
 def plan() -> dict[str, float]:
     """The parts in their order, and the seconds that each may take; 0: a share of what is left."""
-    limits = {"tests": 150.0}
+    limits = {"tests": 130.0}
     limits |= {f"speed {alg} {p}": 30.0 for p in PRECISIONS for alg in SPEED}
-    limits |= {"envs": 45.0, "speed mt_flow_v3 bf16": 40.0}
-    return limits | dict.fromkeys(LEARN, 0.0)
+    limits |= {"envs": 45.0, "speed mt_flow_v3 bf16": 40.0, "speed st_flow_v2 bf16-compiled": 60.0}
+    return limits | dict.fromkeys((*LEARN, "dflex"), 0.0)
 
 
 SPEED = ("st_baseline", "st_flow_v2")
@@ -63,6 +67,7 @@ PRECISIONS = {
     "tf32": "tf32=true",
     "float32": "tf32=false",
 }
+SETTINGS = {**PRECISIONS, "bf16-compiled": "mixed_precision=bf16 compile=true"}
 LEARN = {
     "learn st_baseline simnorm": "alg=st_baseline latent=simnorm",
     "learn st_baseline standardized": "alg=st_baseline latent=standardized",
@@ -158,6 +163,7 @@ def _do(part: str, out: Path, tiny: bool, seconds: float) -> Result:
         "envs": lambda: _envs(TINY_ENVS if tiny else ENVS),
         "speed": lambda: _speed(words[0], words[1], TINY if tiny else ()),
         "learn": lambda: _learn(part, out, TINY if tiny else (), seconds),
+        "dflex": lambda: _dflex(min(TINY_ENVS) if tiny else min(ENVS)),
     }
     start = describe()
     where = {key: start[key] for key in ("git", "python", "hardware")}
@@ -176,30 +182,55 @@ def _speed(alg: str, precision: str, overrides: tuple[str, ...]) -> Result:
     """Seconds and rates of an experiment at full scale in one precision."""
     from pwm.commands.bench import launches, measure
 
-    config = compose([f"alg={alg}", *PRECISIONS[precision].split(), "env=ant", *overrides])
+    config = compose([f"alg={alg}", *SETTINGS[precision].split(), "env=ant", *overrides])
     return {"precision": precision, **measure(config, repeats=5), "launches": launches(config)}
 
 
 def _envs(numbers: tuple[int, ...]) -> Result:
     """Steps per second of the Ant alone."""
-    import torch
-
     from pwm import envs
-    from pwm.commands.bench import median
     from pwm.learning.build import resolve_device
 
     device = resolve_device("auto")
-    rates = {}
-    for number in numbers:
-        env = envs.make("ant", num_envs=number, device=device)
-        action = torch.zeros(number, env.act_dim, device=device)
+    return {"steps_per_s": {str(n): _rate(envs.make("ant", num_envs=n, device=device)) for n in numbers}}
 
-        def steps(env: Any = env, action: torch.Tensor = action) -> None:
-            for _ in range(16):
-                env.step(action)
 
-        rates[str(number)] = 16 * number / median(steps, device, repeats=5)
-    return {"steps_per_s": rates}
+def _rate(env: VectorEnv) -> float:
+    """Environment steps per second."""
+    import torch
+
+    from pwm.commands.bench import median
+
+    action = torch.zeros(env.num_envs, env.act_dim, device=env.device)
+
+    def steps() -> None:
+        for _ in range(16):
+            env.step(action)
+
+    return 16 * env.num_envs / median(steps, env.device, repeats=5)
+
+
+def _dflex(number: int) -> Result:
+    """How long dflex takes to be ready, how fast its Ant is, and the share of its steps that ours agrees
+    with (to 1e-4 in every observed number)."""
+    import torch
+
+    from pwm import envs
+    from pwm.learning.build import resolve_device
+
+    device = resolve_device("auto")
+    began = time.monotonic()
+    theirs = envs.make("dflex_ant", num_envs=number, device=device, auto_reset=False)
+    ready = time.monotonic() - began
+    ours = envs.make("ant", num_envs=number, device=device, auto_reset=False)
+    theirs.reset()
+    agreeing = []
+    for _ in range(20):
+        ours.set_state(*theirs.get_state())
+        action = 2 * torch.rand(number, theirs.act_dim, device=device) - 1
+        found, expected = (env.step(action).final_observation for env in (ours, theirs))
+        agreeing.append(((found - expected).abs() <= 1e-4).all(1).float().mean().item())
+    return {"ready_s": ready, "agreeing": sum(agreeing) / len(agreeing), "steps_per_s": _rate(theirs)}
 
 
 def _learn(part: str, out: Path, overrides: tuple[str, ...], seconds: float) -> Result:
@@ -240,6 +271,11 @@ def table(results: dict[str, Result]) -> str:
         elif part == "envs":
             rates = ", ".join(f"{number}: {rate:,.0f}" for number, rate in result["steps_per_s"].items())
             lines.append(f"- Ant, steps/s by environments: {rates}")
+        elif part == "dflex":
+            lines.append(
+                f"- dflex: ready after {result['ready_s']:.0f} s, {result['steps_per_s']:,.0f} steps/s, "
+                f"{result['agreeing']:.1%} of its steps are the Ant's"
+            )
     speeds = [_speed_cells(result) for part, result in good.items() if part.startswith("speed")]
     lines += ["", *_table(SPEED_COLUMNS, speeds)]
     for part, result in good.items():

@@ -15,10 +15,11 @@ from pwm.evaluation.closed_loop import EVALUATION_SEED, Evaluator, summarize
 from pwm.learning.build import build_env
 from pwm.learning.learner import learning_rate
 from pwm.learning.meters import NotFinite
-from pwm.learning.processes import Processes
+from pwm.learning.processes import Processes, on_cpu
 from pwm.learning.timing import Clock
 from pwm.learning.trainer import Trainer, make_accelerator
 from pwm.run import tracking
+from pwm.run.background import Background
 from pwm.run.checkpoint import REPLAY, Checkpoints
 from pwm.run.folder import RunFolder
 from pwm.run.metrics import MetricsWriter
@@ -43,7 +44,7 @@ class TrainingRun:
         self._on_main(lambda: self.folder.open(config))
         self.checkpoints = Checkpoints(self.folder.checkpoints, self.processes.rank)
         self.trainer = Trainer(config, accelerator)
-        self._stop, self._clock = StopRequest(), Clock()
+        self._stop, self._clock, self._saving = StopRequest(), Clock(), Background()
         self._writer: MetricsWriter | None = None
         self._tracker: tracking.Tracker = tracking.NoTracker()
         self._evaluator: Evaluator | None = None
@@ -65,9 +66,16 @@ class TrainingRun:
             return self._loop()
         except NotFinite as error:
             self._say(str(error))
+            self._saving.join()
             raise UserError(
                 f"{error}; {self.checkpoints.kept()} in {self.folder.checkpoints}; {error.advice}"
             ) from None
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        try:
+            self._saving.join()
         finally:
             self._tracker.close()
             if self._writer is not None:
@@ -123,6 +131,7 @@ class TrainingRun:
         a run that resumes before a report makes it first."""
         trainer = self.trainer
         while True:
+            self._saving.check()
             if self._reported < trainer.epoch:
                 if self._is_due(self.config.checkpoint_every) and self._saved != trainer.epoch:
                     self._save()
@@ -130,6 +139,7 @@ class TrainingRun:
                     return self._stopped(save=True)
             if trainer.done:
                 self._save()  # as reported, so that it is known to be finished
+                self._saving.join()
                 self._say(f"finished {self.config.name}: {trainer.epoch} epochs in {self.folder.path}")
                 return 0
             long = self._is_long()
@@ -182,23 +192,29 @@ class TrainingRun:
     def _stopped(self, save: bool) -> int:
         if save:
             self._save()
+        self._saving.join()
         self._say(f"stopped by {self._stop.signal}; {self.checkpoints.kept()}; the same command resumes")
         return STOPPED
 
     def _save(self) -> None:
-        """A checkpoint, whole once the main process has written its part."""
+        """A checkpoint: of a single process written while the training goes on, of several whole once the
+        main process has written its part."""
+        self._saving.join()  # before another state is held
         epoch = self.trainer.epoch
         state: dict[str, Any] = self.trainer.state_dict()
         state |= {"reported": self._reported, "clock": self._clock.state_dict()}
         score, number = self.trainer.returns()["R"], self.processes.number
+        self._saved = epoch
+        if number == 1:
+            held = on_cpu(state, copy=True)
+            self._saving.start(lambda: self.checkpoints.save(held, epoch, score))
+            return
         try:
-            if number > 1:
-                self.processes.agree(lambda: self.checkpoints.save_replay(state.pop(REPLAY), epoch))
+            self.processes.agree(lambda: self.checkpoints.save_replay(state.pop(REPLAY), epoch))
             self._on_main(lambda: self.checkpoints.save(state, epoch, score, number))
         except UserError:
             self.checkpoints.discard(epoch)
             raise
-        self._saved = epoch
 
     def _evaluate(self) -> dict[str, float] | None:
         """Closed-loop, deterministic; None if it was asked to stop."""

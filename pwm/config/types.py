@@ -98,3 +98,4 @@ class TrainConfig:
     tracking: str = "disabled"  # disabled | offline | online
     tf32: bool = False
     cuda_graphs: str = "auto"  # auto | off
+    compile: bool = False

@@ -101,6 +101,11 @@ class Captured(Generic[T]):
         result: T = tree_map_only(Tensor, torch.clone, self._replay())
         return result
 
+    @property
+    def recorded(self) -> bool:
+        """Whether it is replayed from now on."""
+        return self._replay is not None
+
     def forget(self) -> None:
         """Record anew: what was recorded has lost its place in memory."""
         self._calls = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,17 +36,18 @@ class Learner:
         self.agent, self.config = agent, config
         carried = CARRIED_WEIGHT[config.wm_loss](config)
         self.needs_slices = carried > 0
-        self.world_model_loss = accelerator.prepare(
-            WorldModelLoss(
-                agent,
-                config.horizon,
-                carried=carried,
-                dynamics_weight=config.dynamics_weight,
-                reward_weight=config.reward_weight,
-                termination_weight=config.termination_weight,
-                rho=config.temporal_weight,
-            )
+        world_model_loss = WorldModelLoss(
+            agent,
+            config.horizon,
+            carried=carried,
+            dynamics_weight=config.dynamics_weight,
+            reward_weight=config.reward_weight,
+            termination_weight=config.termination_weight,
+            rho=config.temporal_weight,
         )
+        if config.compile:
+            _compile(world_model_loss)
+        self.world_model_loss = accelerator.prepare(world_model_loss)
         self.actor_loss = accelerator.prepare(
             ActorLoss(agent, config.horizon, config.gamma, config.normalize_return, config.reward_scale)
         )
@@ -153,6 +155,13 @@ def learning_rate(config: TrainConfig, initial: float, epoch: int) -> float:
 def shuffles(number: int, length: int, device: torch.device) -> Tensor:
     """``[number, length]``, each row the numbers below ``length`` in a random order."""
     return torch.rand(number, length, device=device).argsort(1)
+
+
+def _compile(loss: nn.Module) -> None:
+    """Fuse what ``loss`` computes, forward and backward, at its first call (a minute or two)."""
+    # The cached functions that it calls have no effects.
+    warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`")
+    loss.compile()
 
 
 def _adam(parameters: Iterable[nn.Parameter], lr: Tensor, betas: tuple[float, float] = (0.9, 0.999)) -> Adam:

@@ -64,12 +64,13 @@ class Processes:
         return cast(T, result)
 
 
-def on_cpu(value: Any) -> Any:
-    """``value`` (tensors in dicts, lists and tuples) with its tensors on the CPU."""
+def on_cpu(value: Any, copy: bool = False) -> Any:
+    """``value`` (tensors in dicts, lists and tuples) with its tensors on the CPU; with ``copy`` they share
+    nothing with the given ones."""
     if isinstance(value, Tensor):
-        return value.detach().to("cpu")
+        return value.detach().to("cpu", copy=copy)
     if isinstance(value, dict):
-        return {key: on_cpu(item) for key, item in value.items()}
+        return {key: on_cpu(item, copy) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(on_cpu(item) for item in value)
+        return type(value)(on_cpu(item, copy) for item in value)
     return value

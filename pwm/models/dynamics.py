@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from pwm.errors import UserError, choose_from
 from pwm.models.latent_space import LatentSpace
@@ -57,7 +58,7 @@ class MLPDynamics(nn.Module):
         ``predicted``, where the caller has it, is ``step(z, e, a)`` and saves computing it again.
         """
         predicted = self.step(z, e, a) if predicted is None else predicted
-        return (predicted - target).square()
+        return mse_loss(predicted, target, reduction="none")
 
 
 AT_START = 0.5

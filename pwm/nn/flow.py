@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 
 def straight_path(start: Tensor, end: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
@@ -29,4 +30,4 @@ def flow_matching_errors(
     """
     tau = torch.rand_like(start[..., :1]) if tau is None else tau
     point, target = straight_path(start, end, tau)
-    return (velocity(point, tau) - target).square()
+    return mse_loss(velocity(point, tau), target, reduction="none")

@@ -21,7 +21,7 @@ PATIENCE_S = 1.0
 """How long a process that starts tries to have the folder for itself."""
 MAY_CHANGE = (
     *("run", "device", "threads", "log_every", "eval_every", "checkpoint_every", "num_processes"),
-    *("tf32", "cuda_graphs"),
+    *("tf32", "cuda_graphs", "compile"),
     "tracking",
 )
 """Keys that do not define the experiment, so that a run may resume with other values of them."""

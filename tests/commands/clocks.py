@@ -17,6 +17,7 @@ SETTING = (
     *("alg=st_baseline", "size=tiny", "num_envs=8", "wm_batch_size=16", "wm_updates=2", "horizon=4"),
     *("wm_first_updates=4", "critic_passes=1", "replay_capacity=4000", "env.options.episode_length=6"),
     *("eval_episodes=2", "eval_every=0", "checkpoint_every=100", "max_epochs=6", "num_processes=2"),
+    "log_every=1",
 )
 
 

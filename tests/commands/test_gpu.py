@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,12 @@ def test_everything_is_measured_and_kept_and_what_is_done_is_not_done_again(
 def test_a_part_that_fails_is_told_and_the_others_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu, "plan", lambda: {"speed st_nothing bf16": 60.0, "envs": 60.0})
+    monkeypatch.setattr(gpu, "plan", lambda: {"speed st_nothing bf16": 60.0, "dflex": 60.0, "envs": 60.0})
     assert main(["gpu", "--tiny", "--minutes=5", f"--out={tmp_path}"]) == 0
     said = capsys.readouterr().out
-    assert "speed st_nothing bf16: pwm: error: unknown part" in said and "1 of 2 parts" in said
+    assert "speed st_nothing bf16: pwm: error: unknown part" in said and "of 3 parts" in said
+    if find_spec("dflex") is None:
+        assert "dflex: pwm: error: the simulator dflex is not installed here" in said
     assert "**pwm: error: unknown part" in (tmp_path / "gpu.md").read_text()
 
 

@@ -22,7 +22,7 @@ from pwm.run.signals import STOPPED
 TINY = (
     *("train", "alg=mt_flow_v1", "size=tiny", "wm_loss=mixture", "num_envs=8", "wm_batch_size=16"),
     *("wm_updates=2", "wm_first_updates=4", "critic_passes=1", "horizon=4", "replay_capacity=4000"),
-    *("env.options.episode_length=6", "eval_episodes=2", "eval_every=4", "checkpoint_every=2"),
+    *("env.options.episode_length=6", "eval_episodes=2", "eval_every=4", "checkpoint_every=2", "log_every=1"),
 )
 WORKER = "import sys; from pwm.cli import main; sys.exit(main(sys.argv[1:]))"
 

@@ -24,6 +24,7 @@ pytestmark = [
 SMALL = (
     *("size=tiny", "num_envs=16", "wm_batch_size=16", "wm_updates=2", "wm_first_updates=4", "horizon=4"),
     *("critic_passes=1", "replay_capacity=4000", "env.options.episode_length=8", "eval_episodes=2"),
+    "log_every=1",
 )
 
 
@@ -49,6 +50,22 @@ def test_an_epoch_of_every_experiment_at_full_size(name: str, precision: str) ->
         trainer.run_epoch()
     metrics = trainer.read_metrics()
     assert all(math.isfinite(value) for key, value in metrics.items() if key.endswith("loss"))
+
+
+def test_a_recorded_epoch_is_an_eager_one() -> None:
+    """Up to rounding, which grows, and other random numbers: so the losses are compared, roughly."""
+    losses = {}
+    for graphs in ("off", "auto"):
+        config = compose(["alg=st_flow_v2", *SMALL, f"cuda_graphs={graphs}", "seed=3", "device=cuda"])
+        trainer = Trainer(config, make_accelerator(config))
+        while trainer.trained_epochs < 6:
+            trainer.run_epoch()
+        losses[graphs] = trainer.read_metrics()
+        recorded = graphs == "auto"
+        assert trainer.update_actor.recorded is trainer.update_critic.recorded is recorded
+        assert trainer.update_world_model.recorded is recorded
+    for key in ("wm_loss", "v_loss", "imagined_reward"):
+        assert losses["auto"][key] == pytest.approx(losses["off"][key], rel=0.3, abs=0.3)
 
 
 @pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cuda")])

@@ -67,6 +67,18 @@ def test_the_cost_comes_first(slurm: FakeSlurm, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.startswith("2 jobs: at most 24 GPU-hours")
 
 
+def test_where_the_speed_is_known_the_cost_is_what_the_epochs_take(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.yaml").write_text(f"{cluster_yaml()}\nepoch_s: 0.5\n")
+    submit.run([*MINE, "all"])
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("8 jobs: about 19 GPU-hours at 0.5 s an epoch, at most 144 GPU-hours")
+    assert "takes 95 GPU-hours" in first
+    submit.run([*MINE, "st_baseline", "--seeds", "1,2", "size=5M", "--dry-run"])
+    assert capsys.readouterr().out.startswith("2 jobs: at most 24 GPU-hours")
+
+
 @pytest.mark.parametrize(
     "state", ["PENDING", "RUNNING", "COMPLETING", "REQUEUED", "SUSPENDED", "CONFIGURING"]
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 TINY = (
     *("alg=mt_flow_v1", "size=tiny", "num_envs=8", "wm_batch_size=16", "wm_updates=1", "wm_first_updates=1"),
     *("critic_passes=1", "horizon=4", "replay_capacity=4000", "env.options.episode_length=6"),
-    *("eval_episodes=2", "eval_every=0", "checkpoint_every=2", "max_epochs=4"),
+    *("eval_episodes=2", "eval_every=0", "log_every=1", "checkpoint_every=2", "max_epochs=4"),
 )
 
 

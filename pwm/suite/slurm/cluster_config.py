@@ -7,8 +7,9 @@ Hydra would read as a pattern, a separator or an interpolation.
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,6 +50,7 @@ class Cluster:
     runs: str
     tracking: str
     overrides: list[str]
+    epoch_s: float | None = None
 
     @property
     def processes(self) -> int:
@@ -101,7 +103,10 @@ def _values(loaded: dict[str, Any], path: Path) -> dict[str, Any]:
     for key in loaded:
         if key not in types:
             raise UserError(f"{path}: unknown key {str(key)!r}; choose one of {', '.join(types)}")
+    optional = {field.name for field in fields(Cluster) if field.default is not MISSING}
     for key, expected in types.items():
+        if key not in loaded and key in optional:
+            continue
         if key not in loaded:
             raise UserError(f"{path}: {key} is missing; {DEFAULT}.yaml, beside the others, explains it")
         if not _fits(loaded[key], expected):
@@ -114,6 +119,8 @@ def _fits(value: Any, expected: str) -> bool:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if expected == "int":
         return isinstance(value, int) and not isinstance(value, bool)
+    if expected == "float | None":
+        return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
     return isinstance(value, str) or (value is None and expected.endswith("None"))
 
 
@@ -121,6 +128,8 @@ def _check(cluster: Cluster, path: Path) -> None:
     for key in ("nodes", "cores", "hours_st", "hours_mt", "warning"):
         if getattr(cluster, key) < 1:
             raise UserError(f"{path}: {key} must be at least 1, got {getattr(cluster, key)}")
+    if cluster.epoch_s is not None and not 0 < cluster.epoch_s < math.inf:
+        raise UserError(f"{path}: epoch_s must be more than 0, got {cluster.epoch_s}")
     if cluster.gpus < 0 or (cluster.gpus > 0) != (cluster.gres is not None):
         raise UserError(f"{path}: gpus is {cluster.gpus} and gres {cluster.gres!r}; give both, or 0 and null")
     words = {key: getattr(cluster, key) for key in ("account", "partition", "qos", "gres")}

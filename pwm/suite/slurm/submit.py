@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,16 +114,25 @@ def seeds(text: str) -> list[int]:
 
 
 def cost(plan: list[Submission], cluster: Cluster) -> str:
-    """One line: the jobs of ``plan``, and what they take at most before the time limit."""
-    per_job = [(len(s.seeds or [0]), cluster.hours(s.config.multitask)) for s in plan]
-    count = sum(number for number, _ in per_job)
+    """One line: the jobs of ``plan``, what they take where that is known, and at most, before the time
+    limit."""
+    numbers = [len(submission.seeds or [0]) for submission in plan]
+    configs = [submission.config for submission in plan]
     devices, unit = (cluster.processes, "GPU") if cluster.gpus else (cluster.cores * cluster.nodes, "core")
-    hours = sum(number * limit * devices for number, limit in per_job)
-    text = (
-        f"{count} job{'s' * (count != 1)}: at most {hours:,} {unit}-hours until their time limits "
+
+    def total(per_job: Iterable[float]) -> int:
+        return math.ceil(sum(number * each * devices for number, each in zip(numbers, per_job, strict=True)))
+
+    count, limit = sum(numbers), total(cluster.hours(config.multitask) for config in configs)
+    hours, text = limit, f"{count} job{'s' * (count != 1)}: "
+    if cluster.epoch_s is not None and all(config.model_size == "48M" for config in configs):
+        hours = total(config.max_epochs * cluster.epoch_s / 3600 for config in configs)
+        text += f"about {hours:,} {unit}-hours at {cluster.epoch_s:g} s an epoch, "
+    text += (
+        f"at most {limit:,} {unit}-hours until their time limits "
         f"(a run with epochs left is requeued), {RUN_GB * count:.0f} GB of disk at 48M"
     )
-    if max(number for number, _ in per_job) == 1:
+    if max(numbers) == 1:
         text += f"; one seed gives no interval, SEEDS=0,1,2,3,4 takes {5 * hours:,} {unit}-hours"
     return text
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from pwm.commands import gpu
 from pwm.envs import ENVS, make
 from tests.envs.dflex.conftest import needs_dflex
 from tests.envs.test_parity import align, load, relative_error, transitions
@@ -91,3 +94,8 @@ def test_forward_velocity_is_that_along_x(name: str) -> None:
         assert velocity.isnan().all()
     else:
         torch.testing.assert_close(velocity, (env.get_state()[0][:, 0] - before) * 60, rtol=0.3, atol=0.3)
+
+
+def test_the_comparison_for_a_gpu_finds_one_ant_in_both_simulators() -> None:
+    found = gpu._do("dflex", out=Path(), tiny=True, seconds=0.0)
+    assert found["agreeing"] > 0.9 and found["steps_per_s"] > 0
