@@ -21,6 +21,7 @@ from pwm.learning.trainer import Trainer, make_accelerator
 from pwm.run import tracking
 from pwm.run.background import Background
 from pwm.run.checkpoint import REPLAY, Checkpoints
+from pwm.run.files import set_aside
 from pwm.run.folder import RunFolder
 from pwm.run.metrics import MetricsWriter
 from pwm.run.signals import STOPPED, Dropped, StopRequest
@@ -56,7 +57,7 @@ class TrainingRun:
         try:
             remarks = self._resume()
             self._on_main(self._open)
-            for remark in remarks:
+            for remark in [f"warning: {warning}" for warning in self.folder.warnings] + remarks:
                 self._say(remark)
             if self._finished:
                 self._say(f"{self.config.name} is finished: {self.config.max_epochs} epochs")
@@ -124,6 +125,13 @@ class TrainingRun:
         return f"{raised}: the learning rates now fall to {now.final_lr:g} until there ({rates})"
 
     def _open(self) -> None:
+        rows = self.folder.metrics
+        if self._saved == 0 and rows.is_file() and rows.stat().st_size:
+            kept = set_aside(rows, "before")
+            self.folder.warnings.append(
+                f"{self.folder.path} has rows but no checkpoint: they are kept as {kept.name}, and training "
+                "starts over"
+            )
         self._writer = MetricsWriter(self.folder, self._reported)
 
     def _loop(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from pathlib import Path
 
@@ -12,6 +13,14 @@ def replace_text(path: Path, text: str) -> None:
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
+
+
+def set_aside(path: Path, why: str) -> Path:
+    """Give ``path`` a free name beside it, ``<name>.<why>`` or that with a number; returns the name."""
+    names = (path.with_name(f"{path.name}.{why}{number or ''}") for number in itertools.count())
+    free = next(name for name in names if not name.exists())
+    os.replace(path, free)
+    return free
 
 
 def sha256(path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import IO, Any
 from pwm.config.compose import from_yaml, to_yaml
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
-from pwm.run.files import replace_text
+from pwm.run.files import replace_text, set_aside
 from pwm.run.provenance import describe
 
 PATIENCE_S = 1.0
@@ -61,10 +61,13 @@ class RunFolder:
         self._lock: IO[str] | None = None
         self.before: TrainConfig | None = None
         """The configuration that the run had before :meth:`open`; None at its first start."""
+        self.warnings: list[str] = []
+        """A line for each thing that :meth:`open` found damaged."""
 
     def open(self, config: TrainConfig) -> None:
         """Create the folder for ``config``, or check that it is the same experiment's and may be
-        resumed; record this start; lock it until :meth:`close` or the end of the process.
+        resumed; record this start; lock it until :meth:`close` or the end of the process. A folder in which
+        nothing has been trained yet is free for any experiment.
 
         Raises:
             UserError: another experiment's folder, one in use, not a run folder, or not writable.
@@ -72,10 +75,12 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._acquire()
-            if not self.config_yaml.exists():
-                self._check_unused()
-            else:
-                self.before = self.config()
+            self._check_alone()
+            if self.config_yaml.exists():
+                before = self.config()
+                self.before = before if self.begun else None
+            elif self.begun:
+                raise UserError(f"{self.path} holds a run but no config.yaml; choose another run=<folder>")
             obstacle = self.obstacle(config)
             if obstacle:
                 raise UserError(f"{self.path} {obstacle}; choose another run=<folder>")
@@ -108,7 +113,9 @@ class RunFolder:
             reason = getattr(error, "strerror", None) or error
             raise UserError(f"{self.path} is not a run folder: config.yaml: {reason}") from error
         except UserError as error:
-            raise UserError(f"{self.config_yaml} is damaged: {error}") from error
+            raise UserError(
+                f"{self.config_yaml} is damaged: {error}; mend it, or choose another run=<folder>"
+            ) from error
 
     def _acquire(self) -> None:
         """The lock belongs to the open file, so it ends with the process however that ends. Who only looks
@@ -135,12 +142,36 @@ class RunFolder:
             return False
         return True
 
-    def _check_unused(self) -> None:
-        found = [path.name for path in (self.run_json, self.metrics, self.checkpoints) if path.exists()]
-        if found:
+    @property
+    def begun(self) -> bool:
+        """Whether anything has been trained here: there are rows or checkpoints."""
+        if self.metrics.is_file():
+            return self.metrics.stat().st_size > 0 or self._has_checkpoints
+        if self.metrics.exists():
+            raise UserError(f"{self.metrics} is no file; move it away, or choose another run=<folder>")
+        return self._has_checkpoints
+
+    @property
+    def _has_checkpoints(self) -> bool:
+        return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
+
+    def children(self) -> list[Path]:
+        """The run folders directly in this one."""
+        inner = (path for path in self.path.iterdir() if path.is_dir())
+        return sorted(path for path in inner if RunFolder(path).config_yaml.is_file())
+
+    def _check_alone(self) -> None:
+        """One run folder in another would be read as one of the two."""
+        children = [path.name for path in self.children()]
+        if children:
+            more = f" and {len(children) - 3} more" if len(children) > 3 else ""
             raise UserError(
-                f"{self.path} holds {', '.join(found)} but no config.yaml; choose another run=<folder>"
+                f"{self.path} holds the runs {', '.join(children[:3])}{more}: name a folder in it, like "
+                f"run={self.path}/<name>"
             )
+        parent = RunFolder(self.path.resolve().parent)
+        if parent.config_yaml.is_file() and parent.run_json.is_file():
+            raise UserError(f"{self.path} lies in the run folder {parent.path}; choose another run=<folder>")
 
     def obstacle(self, now: TrainConfig) -> str | None:
         """Why the run in this folder cannot go on with ``now``, in words: it is of another experiment, or had
@@ -152,6 +183,8 @@ class RunFolder:
         if not self.config_yaml.exists():
             return None
         before = self.config()
+        if not self.begun:
+            return None
         old, new = _experiment(before), _experiment(now)
         different = {key for key in new if old[key] != new[key]}
         if now.max_epochs > before.max_epochs:
@@ -178,10 +211,19 @@ class RunFolder:
         return False
 
     def _record_start(self, config: TrainConfig) -> None:
-        try:
-            starts = json.loads(self.run_json.read_text(encoding="utf-8"))["starts"]
-        except (OSError, ValueError, KeyError, TypeError):
-            starts = []
+        starts: Any = []
+        if self.run_json.exists():
+            try:
+                starts = json.loads(self.run_json.read_text(encoding="utf-8"))["starts"]
+                if not isinstance(starts, list):
+                    raise TypeError(f"starts is a {type(starts).__name__}")
+            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+                starts = []
+                kept = set_aside(self.run_json, "damaged")
+                self.warnings.append(
+                    f"{self.run_json.name} is damaged ({' '.join(str(error).split())}): kept as {kept.name}, "
+                    "its record of earlier starts begins anew"
+                )
         content = {"config_hash": config_hash(config), "starts": [*starts, describe()]}
         replace_text(self.run_json, json.dumps(content, indent=1) + "\n")
 

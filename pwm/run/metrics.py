@@ -32,6 +32,8 @@ FIELDS = (
 """Label in the log line, key in the row, format."""
 
 BAR = 16
+LARGEST = 1e15
+"""No return, count or second of a run is larger: such a number is damage, and sums of it overflow."""
 
 
 def format_line(row: Mapping[str, Any]) -> str:
@@ -144,19 +146,30 @@ def parse_row(line: str | bytes) -> dict[str, Any] | None:
     """The row that a line of a ``metrics.jsonl`` holds; None where it is not a whole one."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and isinstance(row.get("epoch"), int) else None
+    return row if isinstance(row, dict) and whole(row.get("epoch")) is not None else None
 
 
 def number(value: Any) -> float:
-    """A value of a row as a float: nan for null, and for whatever else is no number."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    """A value of a row as a float: nan for null, and for whatever else is no number or no plausible one."""
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return float(value) if known else math.nan
+
+
+def whole(value: Any) -> int | None:
+    """A value of a row as a count; None for whatever else."""
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    return int(value) if known else None
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a ``metrics.jsonl``, without a line half written; empty where there is no file."""
-    if not path.exists():
+    """The rows of a ``metrics.jsonl``, without a line half written; empty where there is no file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_file():
         return []
     rows = (parse_row(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
     return [row for row in rows if row is not None]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+SEED = re.compile(r"0|[1-9][0-9]*")
+"""As the suite writes it; 007 is another folder's."""
 
 
 def run_folder(runs: str | Path, name: str, seed: int) -> Path:
@@ -15,6 +19,6 @@ def run_folders(runs: Path, names: list[str]) -> dict[tuple[str, int], Path]:
     found = {}
     for name in names:
         numbers = [path.name.removeprefix(f"{name}-s") for path in runs.glob(f"{name}-s*") if path.is_dir()]
-        for seed in sorted(int(number) for number in numbers if number.isdecimal()):
+        for seed in sorted(int(number) for number in numbers if SEED.fullmatch(number)):
             found[name, seed] = run_folder(runs, name, seed)
     return found

@@ -6,14 +6,19 @@ with anything else; what can be read is read and the rest is passed over.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import gzip
+import io
 import math
 import re
+import time
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import IO, cast
 
 from pwm.errors import UserError
 from pwm.run import metrics
@@ -21,6 +26,7 @@ from pwm.run.folder import RunFolder
 
 LOG_NAME = re.compile(r"train_(?P<size>[^_]+)_(?P<experiment>.+?)_(?P<job>\d+)(?:_\d+)*\.out")
 RUN_NAME = re.compile(r"(?P<experiment>.+?)(?:-s\d+)?")
+GZIP, UTF_16 = b"\x1f\x8b", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 NUMBER = r"[-+]?(?:nan|inf|\d+\.?\d*(?:e[-+]?\d+)?)"
 # A number that the end of the file or another process's line cuts off would be a wrong number: it counts
@@ -29,6 +35,8 @@ RETURN = re.compile(
     rf"(?:\[\s*(?P<epoch>\d+)/(?P<epochs>\d+)\]\s*)?(?<!\w)R:(?P<R>{NUMBER})(?:(?=\s)|(?<=\.\d\d)\Z)", re.I
 )
 STEPS = re.compile(r"(?<!\w)S:(\d+)(?=\s)")
+CLOCKS_S = 300.0  # that a file server may be ahead of this machine
+DIGITS = 20  # of a number that is no count
 LONGEST_LINE = 1 << 16  # characters; a binary file may hold no line end at all
 
 
@@ -62,11 +70,20 @@ class Source:
 
 
 def read_log(path: Path) -> Iterator[Point]:
-    """The returns in a text log, whatever else is in it."""
-    with path.open(encoding="utf-8", errors="replace") as file:  # any line end, a lone \r included
-        while line := file.readline(LONGEST_LINE):
-            if "R:" in line:
-                yield from _points_in(ANSI.sub("", line))
+    """The returns in a text log, whatever else is in it; also of one in UTF-16 or compressed by gzip."""
+    with path.open("rb") as file:
+        start = file.read(2)
+        file.seek(0)
+        content = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if start == GZIP else file
+        encoding = "utf-16" if start in UTF_16 else "utf-8"
+        # Any line end, a lone \r included.
+        text = io.TextIOWrapper(content, encoding=encoding, errors="replace")
+        try:
+            while line := text.readline(LONGEST_LINE):
+                if "R:" in line:
+                    yield from _points_in(ANSI.sub("", line))
+        except (EOFError, zlib.error):  # a compressed file that was cut off
+            return
 
 
 def read_metrics(path: Path) -> Iterator[Point]:
@@ -75,11 +92,21 @@ def read_metrics(path: Path) -> Iterator[Point]:
         if "R" in row:
             yield Point(
                 R=metrics.number(row["R"]),
-                epoch=_whole(row["epoch"]),
-                epochs=_whole(row.get("max_epochs")),
-                env_steps=_whole(row.get("env_steps")),
+                epoch=metrics.whole(row["epoch"]),
+                epochs=metrics.whole(row.get("max_epochs")),
+                env_steps=metrics.whole(row.get("env_steps")),
                 forward_velocity=metrics.number(row.get("forward_velocity")),
             )
+
+
+def changed(path: Path) -> float:
+    """When ``path`` was last written to, as the clock counts seconds; 0 where that cannot be known, or lies
+    in the future."""
+    try:
+        seconds = path.stat().st_mtime
+    except OSError:
+        return 0.0
+    return seconds if seconds < time.time() + CLOCKS_S else 0.0
 
 
 def peak(points: list[Point]) -> Point | None:
@@ -95,17 +122,17 @@ def log_source(path: Path) -> Source:
         return run_source(path.parent)
     named = LOG_NAME.fullmatch(path.name)
     experiment, job = (named["experiment"], int(named["job"])) if named else (path.stem, 0)
-    return Source(experiment, path, (path.stat().st_mtime, job))
+    return Source(experiment, path, (changed(path), job))
 
 
 def run_source(path: Path) -> Source:
     """The source of one run folder, named after its configuration or else after the folder."""
     named = RUN_NAME.fullmatch(path.name)
     experiment, setting = named["experiment"] if named else path.name, ""
-    with contextlib.suppress(UserError):
+    with contextlib.suppress(UserError, RecursionError):
         config = RunFolder(path).config()
         experiment, setting = config.name, f"{config.env.name}, {config.model_size}"
-    return Source(experiment, path, (max(file.stat().st_mtime for file in _records(path)), 0), setting)
+    return Source(experiment, path, (max(changed(file) for file in _records(path)), 0), setting)
 
 
 def named(paths: Iterable[Path]) -> list[Source]:
@@ -127,18 +154,34 @@ def named(paths: Iterable[Path]) -> list[Source]:
 
 
 def find(logs: Path | None, runs: Path | None) -> list[Source]:
-    """The logs directly in ``logs`` and the run folders that ``runs`` is or directly holds."""
+    """The logs directly in ``logs`` and the run folders that ``runs`` is or directly holds.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
     found = []
     if logs and logs.is_dir():
-        found += [log_source(path) for path in sorted(logs.glob("*.out")) if LOG_NAME.fullmatch(path.name)]
+        found += [log_source(path) for path in entries(logs) if LOG_NAME.fullmatch(path.name)]
     if runs and runs.is_dir():
-        found += [run_source(path) for path in (runs, *sorted(runs.iterdir())) if is_run_folder(path)]
+        found += [run_source(path) for path in (runs, *entries(runs)) if is_run_folder(path)]
     return found
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies in ``folder``, sorted.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
 
 
 def _any_logs(folder: Path) -> list[Source]:
     """The logs in ``folder``, whatever they are called."""
-    return [log_source(path) for path in sorted(folder.iterdir()) if path.suffix in (".out", ".log")]
+    return [log_source(path) for path in entries(folder) if path.suffix in (".out", ".log")]
 
 
 def is_run_folder(path: Path) -> bool:
@@ -157,15 +200,12 @@ def _points_in(line: str) -> Iterator[Point]:
         end = following.start() if following else len(line)
         steps = STEPS.search(line, match.end(), end)
         yield Point(
-            R=float(match["R"]),
-            epoch=_whole(match["epoch"]),
-            epochs=_whole(match["epochs"]),
-            env_steps=_whole(steps[1] if steps else None),
+            R=metrics.number(float(match["R"])),
+            epoch=_count(match["epoch"]),
+            epochs=_count(match["epochs"]),
+            env_steps=_count(steps[1] if steps else None),
         )
 
 
-def _whole(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
+def _count(text: str | None) -> int | None:
+    return None if text is None else metrics.whole(int(text)) if len(text) < DIGITS else None

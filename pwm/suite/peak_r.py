@@ -79,8 +79,8 @@ def _newest(experiment: str, sources: list[logs.Source]) -> Row:
     for source in newest_first:
         try:
             points = source.points()
-        except OSError as error:
-            skipped.append(f"{source.path} ({error.strerror or error})")
+        except Exception as error:  # whatever one file holds, the others are read
+            skipped.append(f"{source.path} ({getattr(error, 'strerror', None) or error})")
             continue
         if points:
             return Row(experiment, source, points, skipped)

@@ -30,6 +30,11 @@ def opened(path: Path, *overrides: str) -> None:
     folder.close()
 
 
+def trained(path: Path, *overrides: str) -> None:
+    opened(path, *overrides)
+    (path / "metrics.jsonl").write_text('{"epoch": 1}\n')
+
+
 def test_the_configuration_comes_back(tmp_path: Path) -> None:
     opened(tmp_path / "a" / "run", "env.options.inertia=dflex")
     assert RunFolder(tmp_path / "a" / "run").config() == config("env.options.inertia=dflex")
@@ -50,7 +55,7 @@ def test_what_does_not_define_the_experiment_may_change(tmp_path: Path) -> None:
 
 
 def test_another_experiment_is_refused_by_the_differing_keys(tmp_path: Path) -> None:
-    opened(tmp_path / "run")
+    trained(tmp_path / "run")
     with pytest.raises(UserError) as error:
         opened(tmp_path / "run", "horizon=8", "seed=3")
     message = str(error.value)
@@ -63,7 +68,7 @@ def test_another_experiment_is_refused_by_the_differing_keys(tmp_path: Path) -> 
 
 def test_more_epochs_may_be_asked_for_and_not_fewer(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    opened(folder, "max_epochs=100")
+    trained(folder, "max_epochs=100")
     opened(folder, "max_epochs=300")
     assert RunFolder(folder).config().max_epochs == 300
     with pytest.raises(UserError, match="max_epochs=300, which may be raised but not lowered to 200"):
@@ -72,6 +77,55 @@ def test_more_epochs_may_be_asked_for_and_not_fewer(tmp_path: Path) -> None:
         opened(folder, "max_epochs=400", "wm_lr=0.1")
     with pytest.raises(UserError, match=r"another experiment \(.*max_epochs 300 -> 200.*\)"):
         opened(folder, "max_epochs=200", "wm_lr=0.1")
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file", "an empty folder"])
+def test_a_folder_in_which_nothing_was_trained_is_free(tmp_path: Path, left: str) -> None:
+    folder = tmp_path / "run"
+    opened(folder, "env=dflex_ant", "num_envs=17")
+    if left == "an empty file":
+        (folder / "metrics.jsonl").touch()
+    if left == "an empty folder":
+        (folder / "checkpoints").mkdir()
+    opened(folder, "env=cartpole", "max_epochs=7")
+    assert RunFolder(folder).config().env.name == "cartpole"
+
+
+def test_somebody_elses_config_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("title: my site\n")
+    with pytest.raises(UserError, match=r"config\.yaml is damaged: .*choose another run=<folder>"):
+        opened(tmp_path)
+    assert (tmp_path / "config.yaml").read_text() == "title: my site\n"
+
+
+def test_a_run_is_not_trained_around_or_in_another(tmp_path: Path) -> None:
+    for name in "abcde":
+        trained(tmp_path / name)
+    with pytest.raises(UserError, match=r"holds the runs a, b, c and 2 more: name a folder in it"):
+        opened(tmp_path)
+    with pytest.raises(UserError, match=r"lies in the run folder .*a; choose another"):
+        opened(tmp_path / "a" / "b")
+    opened(tmp_path / "f")
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"starts": 5}', "[" * 200_000, "\0"])
+def test_a_damaged_record_of_starts_is_kept_aside(tmp_path: Path, damage: str) -> None:
+    trained(tmp_path / "run")
+    for number in ("", "1"):
+        (tmp_path / "run" / "run.json").write_text(damage)
+        folder = RunFolder(tmp_path / "run")
+        folder.open(config())
+        folder.close()
+        assert (tmp_path / "run" / f"run.json.damaged{number}").read_text() == damage
+        (warning,) = folder.warnings
+        assert "run.json is damaged" in warning and f"kept as run.json.damaged{number}" in warning
+        assert len(json.loads((tmp_path / "run" / "run.json").read_text())["starts"]) == 1
+
+
+def test_metrics_that_are_no_file_are_named(tmp_path: Path) -> None:
+    (tmp_path / "run" / "metrics.jsonl").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"metrics\.jsonl is no file; move it away"):
+        opened(tmp_path / "run")
 
 
 def test_a_look_whether_a_run_is_in_use_locks_nobody_out(tmp_path: Path) -> None:
@@ -162,7 +216,7 @@ def test_a_damaged_configuration_is_named(tmp_path: Path) -> None:
 
 def test_results_without_a_configuration_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text("{}\n")
-    with pytest.raises(UserError, match=r"holds metrics\.jsonl but no config\.yaml"):
+    with pytest.raises(UserError, match=r"holds a run but no config\.yaml"):
         opened(tmp_path)
 
 

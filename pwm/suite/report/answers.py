@@ -40,11 +40,13 @@ class Answer:
 
 
 def in_setting(found: Collected, setting: str) -> list[str]:
-    """The experiments of one setting that have a return, controls last."""
+    """The experiments of one setting that have a return, controls last; without what deviates from them."""
     names = [
         name
         for name in found.experiments
-        if name.startswith(f"{setting}_") and len(measures.peaks(found.of(name)))
+        if name.startswith(f"{setting}_")
+        and not found.of(name)[0].deviates
+        and len(measures.peaks(found.of(name)))
     ]
     return sorted(names, key=lambda name: (name.endswith(CONTROL_SUFFIX), name))
 
@@ -110,8 +112,8 @@ def does_flow_help(found: Collected) -> Answer:
 
 def _flow_verdict(pairs: list[Comparison]) -> str:
     best = max(pairs, key=lambda pair: pair.improvement.estimate)
-    better = [pair.a for pair in pairs if pair.improvement.known and pair.improvement.sign > 0]
-    worse = [pair.a for pair in pairs if pair.improvement.known and pair.improvement.sign < 0]
+    better = [pair.a for pair in pairs if pair.better]
+    worse = [pair.a for pair in pairs if pair.worse]
     if better:
         return (
             f"yes for {', '.join(better)} (best {best.a}, {best.improvement.estimate:+,.0f} R, "
@@ -120,8 +122,8 @@ def _flow_verdict(pairs: list[Comparison]) -> str:
     if worse:
         return f"no; {', '.join(worse)} is below the baseline."
     seen = f"the best difference seen is {best.improvement.estimate:+,.1f} R ({best.a})"
-    if not best.improvement.known:
-        return f"cannot be told from one seed; {seen}."
+    if not any(pair.known for pair in pairs):
+        return f"{_why_not(pairs)}; {seen}."
     return f"not shown; every interval covers zero, {seen}."
 
 
@@ -135,14 +137,15 @@ def best_in_multitask(found: Collected) -> Answer:
     pairs = [measures.compare(found, "mt_flow_v2", name) for name in names if name != "mt_flow_v2"]
     known = [pair for pair in pairs if pair is not None]
     place = [name for name, _ in ranked].index("mt_flow_v2") + 1
-    above = [pair.b for pair in known if pair.improvement.known and pair.improvement.sign > 0]
-    below = [pair.b for pair in known if pair.improvement.known and pair.improvement.sign < 0]
+    above = [pair.b for pair in known if pair.better]
+    below = [pair.b for pair in known if pair.worse]
     if below:
         verdict = f"No: {', '.join(below)} is better."
     elif len(above) == len(known):
         verdict = "Yes: it is better than every other multi-task experiment."
-    elif not any(pair.improvement.known for pair in known):
-        verdict = f"Cannot be told from one seed; it is number {place} of {len(ranked)}."
+    elif not any(pair.known for pair in known):
+        reason = _why_not(known)
+        verdict = f"{reason[0].upper()}{reason[1:]}; it is number {place} of {len(ranked)}."
     else:
         lead = "It has the highest peak" if place == 1 else f"It is number {place} of {len(ranked)}"
         verdict = f"Not settled. {lead}, but not every interval of its differences excludes zero."
@@ -162,19 +165,19 @@ def which_substeps(found: Collected) -> Answer:
             verdicts.append(f"{title}: not known, fewer than two flow variants have a return.")
             continue
         names.sort(key=lambda name: measures.mean_of(found.of(name), "seconds_per_epoch"))
-        cheapest, chosen, told = names[0], names[0], False
+        cheapest, chosen, pairs = names[0], names[0], list[Comparison]()
         for name in names[1:]:
             pair = measures.compare(found, name, chosen)
             if pair is None:
                 continue
             evidence.append(describe(pair))
-            known.append(pair)
-            told |= pair.improvement.known
-            if pair.improvement.known and pair.improvement.sign > 0:
+            pairs.append(pair)
+            if pair.better:
                 chosen = name
+        known += pairs
         evidence += [_cost(found.of(name)) for name in names]
-        if not told:
-            verdicts.append(f"{title}: cannot be told from one seed.")
+        if not any(pair.known for pair in pairs):
+            verdicts.append(f"{title}: {_why_not(pairs)}.")
         elif chosen == cheapest:
             verdicts.append(f"{title}: none earns its extra cost over the cheapest, {cheapest}, so far.")
         else:
@@ -234,12 +237,22 @@ def unstable(runs: list[Run]) -> list[str]:
     return reasons
 
 
+def _why_not(pairs: list[Comparison]) -> str:
+    """Why none of ``pairs``, of which none is known, answers anything."""
+    early = [pair for pair in pairs if pair.early]
+    if early:
+        share = max(pair.share for pair in early)
+        return f"too early to tell, {share:.0%} of the training can be compared"
+    return "cannot be told from one seed"
+
+
 def ranking(found: Collected, names: list[str]) -> list[tuple[str, float]]:
-    """The experiments ``names`` and their peak R within the steps that all their runs have, best first."""
-    steps = min((run.steps for name in names for run in found.of(name) if run.steps), default=math.inf)
+    """The experiments ``names`` and their peak R within the steps that their runs have in common, best
+    first."""
+    shared = measures.common(*(found.of(name) for name in names))
     values = []
     for name in names:
-        tops = measures.peaks(found.of(name), steps)
+        tops = shared.peaks(found.of(name))
         if len(tops):
             values.append((name, float(statistics.iqm(tops))))
     return sorted(values, key=lambda item: item[1], reverse=True)
@@ -267,17 +280,19 @@ def recommend(found: Collected, setting: str) -> Answer:
     rest = [name for name in in_setting(found, setting) if name not in candidates]
     if rest:
         evidence.append(f"No candidates: {', '.join(rest)}")
+    shared = measures.common(*(found.of(name) for name, _ in ranked))
+    early = shared.share < measures.FIRM
     weak = [] if walking else ["all of them only survive: this says nothing about walking"]
     pairs = [measures.compare(found, chosen, name) for name, _ in ranked if name != chosen]
-    open_ = [
-        pair.b
-        for pair in pairs
-        if pair is not None and not (pair.improvement.known and pair.improvement.sign > 0)
-    ]
+    open_ = [pair.b for pair in pairs if pair is not None and not pair.better]
     if open_:
         weak.append(f"its lead over {', '.join(open_)} is not shown by an interval")
     weak += _weakness([pair for pair in pairs if pair is not None], found)
-    return Answer(title, f"{chosen}.", evidence, weak)
+    if early:
+        verdict = f"None yet: {shared.share:.0%} of the training can be compared; {chosen} leads."
+    else:
+        verdict = f"{chosen}."
+    return Answer(title, verdict, evidence, weak)
 
 
 def _weakness(pairs: list[Comparison], found: Collected) -> list[str]:
@@ -290,6 +305,11 @@ def _weakness(pairs: list[Comparison], found: Collected) -> list[str]:
         weak.append(f"only {fewest} seeds on a side")
     named = dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b))
     runs = [run for name in named for run in found.of(name)]
+    early = [pair for pair in pairs if pair.early]
+    if early:
+        weak.append(f"only {min(pair.share for pair in early):.0%} of the training can be compared")
+    left_out = dict.fromkeys(text for pair in pairs for text in pair.warnings if text.startswith("left out"))
+    weak += left_out
     weak += _unfinished(runs)
     standing = [name for name in named if measures.surviving(found.of(name))]
     if standing:

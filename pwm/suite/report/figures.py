@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,9 @@ COLORS = {"baseline": "#555555", "flow_v1": "#0072b2", "flow_v2": "#d55e00", "fl
 OTHERS = ("#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7b4173")
 SIZE = (5.4, 3.7)  # inches
 GRID = 200  # points of a curve
+LONGEST_LABEL = 40  # characters
+# A name may hold a dollar sign; texts take this when they are made.
+matplotlib.rcParams["text.parse_math"] = False
 STYLE: Any = {
     "font.size": 11,
     "axes.spines.top": False,
@@ -74,7 +78,10 @@ def learning_curves(found: Collected, setting: str, title: str) -> list[Figure]:
     for y in ("R", "velocity"):
         for x in ("env_steps", "hours"):
             canvas, axes = _panel(f"{title}: {AXES[y]}", AXES[x], AXES[y])
-            drawn = [_curve(axes, found.of(name), x, y, colors(found)[name], variant(name)) for name in names]
+            drawn = [
+                _curve(axes, found.of(name), x, y, colors(found)[name], _label(variant(name)))
+                for name in names
+            ]
             if not any(drawn):
                 continue
             if y == "velocity":
@@ -152,7 +159,7 @@ def _forest(axes: Axes, pairs: list[Comparison], palette: dict[str, str]) -> Non
         axes.errorbar(
             [gap.estimate], [row], xerr=error, color=palette[pair.a], fmt="o", capsize=4, linewidth=2
         )
-        labels.append(f"{pair.a}\n− {pair.b}")
+        labels.append(f"{_label(pair.a)}\n− {_label(pair.b)}")
     axes.axvline(0, color="#333333", linewidth=1)
     axes.set_yticks(range(len(pairs)), labels, fontsize=9)
     axes.set_ylim(-0.6, len(pairs) - 0.4)
@@ -169,7 +176,7 @@ def cost(found: Collected) -> Figure | None:
         if not len(tops) or not math.isfinite(pace):
             continue
         seen.add(name)
-        look: Any = {"color": palette[name], "markersize": 9, "markeredgewidth": 2, "label": name}
+        look: Any = {"color": palette[name], "markersize": 9, "markeredgewidth": 2, "label": _label(name)}
         look["markerfacecolor"] = palette[name] if name.startswith("mt_") else "white"
         axes.plot([pace], [statistics.iqm(tops)], "o", **look)
     if not seen:
@@ -200,7 +207,7 @@ def stability(found: Collected) -> list[Figure]:
             color = colors(found)[experiment]
             axes.barh(row, np.mean(values), color=color, alpha=0.3, height=0.6)
             axes.plot(values, [row] * len(values), "o", color=color, markersize=5)
-        axes.set_yticks(range(len(names)), names[::-1])
+        axes.set_yticks(range(len(names)), [_label(name) for name in names[::-1]])
         axes.set_xlim(min(0.0, axes.get_xlim()[0]) if name == "drop" else 0.0, max(1.0, axes.get_xlim()[1]))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         pictures.append(
@@ -226,7 +233,7 @@ def prediction(found: Collected) -> list[Figure]:
                     drawn += 1
                     mean = statistics.iqm(np.stack([curve[:length] for curve in curves], -1))
                     axes.plot(np.arange(1, length + 1), mean, color=colors(found)[name], linewidth=2,
-                              label=variant(name))  # fmt: skip
+                              label=_label(variant(name)))  # fmt: skip
             if drawn:
                 axes.axhline(1, color="#999999", linestyle=":", linewidth=1)
                 axes.axhline(0, color="#999999", linewidth=1)
@@ -249,6 +256,12 @@ def open_loop(run: Run, kind: str, substeps: str | None = None) -> Array | None:
     except (KeyError, TypeError):
         return None
     return values if len(values) else None
+
+
+def _label(name: str) -> str:
+    """``name`` as a picture can show it: of bounded length, and not hidden for an underscore in front."""
+    short = name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
+    return f" {short}" if short.startswith("_") else short
 
 
 def _finite(run: Run, name: str) -> bool:
@@ -286,7 +299,8 @@ def _legend(axes: Axes, count: int) -> None:
 
 def _svg(canvas: Canvas) -> str:
     text = io.StringIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a box is shown instead
         canvas.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
 

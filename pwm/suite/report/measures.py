@@ -19,6 +19,11 @@ WALKING = 0.5
 SPIKE = 10.0
 SPIKE_WINDOW = 50
 NORMS = ("wm_grad_norm", "pi_grad_norm", "v_grad_norm")
+SHORT = 0.5
+"""A run with less than this share of the others' median length has only begun."""
+MOST_POINTS = 10_000
+FIRM = 0.5
+"""No firm answer comes from less than this share of the training."""
 INTENDED = ("dynamics", "flow_integrator", "flow_substeps", "flow_head")
 """What two variants are meant to differ in."""
 
@@ -49,12 +54,33 @@ class Comparison:
     a: str
     b: str
     steps: float
+    share: float  # of the training that these steps are; nan where its length is not known
     improvement: Interval
     relative: float  # share of b's peak
     probability: float
     runs: tuple[int, int]
     differences: list[str]
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def early(self) -> bool:
+        """Whether only a small part of the training is compared."""
+        return self.share < FIRM
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval to answer by, of enough of the training."""
+        return self.improvement.known and not self.early
+
+    @property
+    def better(self) -> bool:
+        """Whether ``a`` is better than ``b``, for all that is known."""
+        return self.known and self.improvement.sign > 0
+
+    @property
+    def worse(self) -> bool:
+        """Whether ``a`` is worse than ``b``, for all that is known."""
+        return self.known and self.improvement.sign < 0
 
     @property
     def confounded(self) -> list[str]:
@@ -86,11 +112,65 @@ def measure(run: Run) -> Measures:
     )
 
 
-def peak_within(run: Run, steps: float) -> float:
-    """The highest R within the first ``steps`` environment steps; nan without one."""
-    curve = run.curve
-    inside = curve.R[np.isfinite(curve.R) & ~(curve.env_steps > steps)]
-    return float(inside.max()) if len(inside) else math.nan
+@dataclass(frozen=True)
+class Common:
+    """What the runs of a comparison have in common.
+
+    Attributes:
+        steps: environment steps that all of ``runs`` have; infinite where a run does not say.
+        grid: environment steps at which all of them are looked at, equally often: who logs more often sees
+            more chance maxima. Empty where ``steps`` is infinite.
+        share: of the training that ``steps`` is; nan where its length is not known.
+        runs: those compared.
+        left_out: those that have only begun, or do not say how far they are.
+    """
+
+    steps: float
+    grid: Array
+    share: float
+    runs: list[Run]
+    left_out: list[Run]
+
+    def peaks(self, runs: list[Run]) -> Array:
+        """The peaks of those of ``runs`` that are compared, without those that have none."""
+        values = np.array([self._peak(run) for run in runs if run in self.runs], float)
+        return values[np.isfinite(values)]
+
+    def _peak(self, run: Run) -> float:
+        known = np.isfinite(run.curve.R)
+        if not len(self.grid):
+            return float(run.curve.R[known].max()) if known.any() else math.nan
+        known &= np.isfinite(run.curve.env_steps)
+        order = np.argsort(run.curve.env_steps[known], kind="stable")
+        steps, returns = run.curve.env_steps[known][order], run.curve.R[known][order]
+        latest = np.searchsorted(steps, self.grid, side="right") - 1
+        seen = returns[latest[latest >= 0]]
+        return float(seen.max()) if len(seen) else math.nan
+
+
+def common(*sides: list[Run]) -> Common:
+    """What the runs of the ``sides`` have in common, but for those that have only begun, unless they are
+    all that a side has."""
+    runs = [run for side in sides for run in side]
+    if not runs or not all(any(run.steps for run in side) for side in sides):
+        return Common(math.inf, np.empty(0), math.nan, runs, [])
+    length = float(np.median([run.steps for run in runs if run.steps]))
+    kept = []
+    for side in sides:
+        long = [run for run in side if run.steps >= SHORT * length]
+        kept += long or [run for run in side if run.steps]
+    steps = min(run.steps for run in kept)
+    spacing = max(steps / MOST_POINTS, *(_spacing(run) for run in kept))
+    grid = np.append(np.arange(spacing, steps, spacing), steps)
+    planned = [run.steps * run.max_epochs / run.epochs for run in kept if run.max_epochs and run.epochs]
+    share = steps / max(planned) if planned else math.nan
+    return Common(steps, grid, share, kept, [run for run in runs if run not in kept])
+
+
+def _spacing(run: Run) -> float:
+    """Environment steps from one logged return to the next."""
+    steps = run.curve.env_steps[np.isfinite(run.curve.R) & np.isfinite(run.curve.env_steps)]
+    return float(np.median(np.diff(steps, prepend=0.0))) if len(steps) else 0.0
 
 
 def spikes(run: Run) -> float:
@@ -116,9 +196,9 @@ def non_finite(run: Run) -> int:
     return count
 
 
-def peaks(runs: list[Run], steps: float = math.inf) -> Array:
-    """The peaks of ``runs`` within ``steps``, without those that have none."""
-    values = np.array([peak_within(run, steps) for run in runs], float)
+def peaks(runs: list[Run]) -> Array:
+    """The peaks of the whole ``runs``, without those that have none."""
+    values = np.array([measure(run).peak for run in runs], float)
     return values[np.isfinite(values)]
 
 
@@ -148,10 +228,8 @@ def compare(found: Collected, a: str, b: str) -> Comparison | None:
     first, second = (_with_return(found.of(name)) for name in (a, b))
     if not first or not second:
         return None
-    steps = (
-        min(run.steps for run in (*first, *second) if run.steps) if _steps_known(first, second) else math.inf
-    )
-    tops = peaks(first, steps), peaks(second, steps)
+    shared = common(first, second)
+    tops = shared.peaks(first), shared.peaks(second)
     if not len(tops[0]) or not len(tops[1]):
         return None
     improvement = statistics.difference(*tops)
@@ -159,38 +237,35 @@ def compare(found: Collected, a: str, b: str) -> Comparison | None:
     return Comparison(
         a=a,
         b=b,
-        steps=steps,
+        steps=shared.steps,
+        share=shared.share,
         improvement=improvement,
         relative=improvement.estimate / abs(base) if base else math.nan,
         probability=statistics.probability_of_improvement(*tops),
         runs=(len(tops[0]), len(tops[1])),
         differences=differences(second[0], first[0]),
-        warnings=_warnings(first, second),
+        warnings=_warnings(first, second, shared),
     )
-
-
-def _steps_known(first: list[Run], second: list[Run]) -> bool:
-    return all(any(run.steps for run in runs) for runs in (first, second))
 
 
 def _with_return(runs: list[Run]) -> list[Run]:
     return [run for run in runs if np.isfinite(run.curve.R).any()]
 
 
-def _warnings(first: list[Run], second: list[Run]) -> list[str]:
+def _warnings(first: list[Run], second: list[Run], shared: Common) -> list[str]:
     warnings = []
     runs = [*first, *second]
+    if shared.left_out:
+        warnings.append(f"left out, having only begun: {naming(shared.left_out)}")
+    if shared.share < FIRM:
+        warnings.append(f"only {shared.share:.0%} of the training")
     for what in ("commit", "image"):
         values = list(dict.fromkeys(getattr(run, what) for run in runs))
         if len(values) > 1:
             warnings.append(f"not the same {what}: {' / '.join(values)}")
     if any("+changes" in run.commit for run in runs):
         warnings.append("trained from a checkout with uncommitted changes")
-    for group in (first, second):
-        within = {text for run in group[1:] for text in differences(group[0], run)}
-        if within:
-            warnings.append(f"runs of {group[0].experiment} differ: {'; '.join(sorted(within))}")
-    few = min(len(first), len(second))
+    few = min(sum(run in shared.runs for run in side) for side in (first, second))
     if few == 1:
         warnings.append("one seed on a side: no interval, so the difference may be chance")
     elif few < statistics.FEW:
@@ -207,6 +282,11 @@ def _recent_median(values: Array) -> Array:
     """The medians of every :data:`SPIKE_WINDOW` successive values."""
     windows = np.lib.stride_tricks.sliding_window_view(values, SPIKE_WINDOW)
     return np.asarray(np.median(windows, axis=1), float)
+
+
+def naming(runs: list[Run]) -> str:
+    """``st_flow_v1-s0, st_flow_v1-s1``."""
+    return ", ".join(f"{run.experiment}-s{run.seed}" for run in runs)
 
 
 def _last(values: Array) -> float:

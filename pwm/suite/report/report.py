@@ -9,6 +9,7 @@ from typing import Any
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
+from pwm.run.files import replace_text
 from pwm.suite import logs
 from pwm.suite.report import answers, figures, measures, runs, statistics
 from pwm.suite.report.document import Document, Figures, Heading, Items, Table, Text
@@ -17,6 +18,8 @@ from pwm.suite.report.runs import Collected
 
 RUNS, OUT = Path("runs"), Path("report")
 PICTURES = "figures"
+MARK = "<!-- written by pwm report -->"
+"""The end of every file that a report writes; only such files are replaced."""
 STABILITY = (
     "**Drop** is the share of the peak R lost at the end. **Spread** is the standard deviation of the "
     "peaks over seeds as a share of their mean. A **non-finite event** is a logged row in which a metric "
@@ -79,19 +82,32 @@ def write(document: Document, folder: Path) -> Path:
     """Write ``document`` as ``report.md`` with its pictures and as ``report.html``, whose path is returned.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or holds a file under one of these names that no report
+            wrote.
     """
+    files = {
+        folder / PICTURES / f"{figure.name}.svg": f"{figure.svg}{MARK}\n" for figure in document.figures()
+    }
+    files[folder / "report.md"] = f"{document.markdown(PICTURES)}\n{MARK}\n"
+    files[folder / "report.html"] = f"{document.html()}{MARK}\n"
     try:
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
-        for stale in (folder / PICTURES).glob("*.svg"):
-            stale.unlink()
-        for figure in document.figures():
-            (folder / PICTURES / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
-        (folder / "report.md").write_text(document.markdown(PICTURES), encoding="utf-8")
-        (folder / "report.html").write_text(document.html(), encoding="utf-8")
+        foreign = [path for path in files if path.exists() and not _ours(path)]
+        if foreign:
+            raise UserError(f"{foreign[0]} is of no report: move it away, or choose another --out")
+        for path in (folder / PICTURES).glob("*.svg"):
+            if path not in files and _ours(path):
+                path.unlink()
+        for path, text in files.items():
+            replace_text(path, text)
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror}; choose another --out") from error
     return folder / "report.html"
+
+
+def _ours(path: Path) -> bool:
+    """Whether a report wrote ``path``."""
+    return path.is_file() and path.read_bytes().rstrip().endswith(MARK.encode())
 
 
 def build(found: Collected) -> Document:

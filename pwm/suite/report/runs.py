@@ -6,13 +6,14 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pwm.config.compose import compose
 from pwm.errors import UserError
 from pwm.run import metrics
 from pwm.run.folder import MAY_CHANGE, RunFolder
@@ -26,7 +27,10 @@ SEED = re.compile(r".*(?:-s|_\d{4,}_)(\d+)(?:\.out)?")
 """The seed in the name of a run folder, and in that of an array job's log."""
 NOT_COMPARED = {*MAY_CHANGE, "name", "seed"}
 """Configuration in which two runs of one comparison may differ without a word."""
+MAY_GROW = "max_epochs"
+"""In which a run may differ from an older copy of itself."""
 UNKNOWN = "unknown"
+LONGEST_REASON = 200  # characters
 
 
 class Curve(NamedTuple):
@@ -54,6 +58,7 @@ class Run:
     config_hash: str = UNKNOWN
     world_model: dict[str, Any] | None = None
     failures: int = 0  # times training stopped at a number that was not finite
+    deviates: bool = False  # from what most runs of its experiment have: a sample of its own
 
     @property
     def setting(self) -> str:
@@ -92,7 +97,7 @@ class Run:
         for start in self.starts:
             git = start.get("git")
             git = git if isinstance(git, dict) else {}
-            names.append(f"{str(git.get('commit', UNKNOWN))[:9]}{'+changes' if git.get('dirty') else ''}")
+            names.append(f"{str(git.get('commit') or UNKNOWN)[:9]}{'+changes' if git.get('dirty') else ''}")
         return ", ".join(dict.fromkeys(names)) or UNKNOWN
 
     @property
@@ -108,7 +113,8 @@ class Run:
         for start in self.starts:
             known = start.get("hardware")
             known = known if isinstance(known, dict) else {}
-            gpus = known.get("gpus") or []
+            gpus = known.get("gpus")
+            gpus = gpus if isinstance(gpus, list) else []
             names.append(
                 ", ".join(map(str, gpus)) or f"{known.get('cpu_cores', '?')} × {known.get('cpu', '?')}"
             )
@@ -140,8 +146,9 @@ class Collected:
 def collect(roots: Iterable[Path], log_folders: Iterable[Path] = (), files: Iterable[Path] = ()) -> Collected:
     """The runs in ``roots`` (run folders, or folders of them), the logs in ``log_folders`` and ``files``.
 
-    Of two runs of one experiment and seed the longer one counts; of several environments or sizes, the one
-    with the most runs. What is left out is among the problems.
+    Of two runs of one experiment, configuration and seed the longer one counts; of several environments or
+    sizes, the one with the most runs. Runs of one experiment that differ in more than the seed are samples of
+    their own. What is left out is among the problems.
     """
     found = Collected()
     sources = [source for folder in log_folders for source in logs.find(folder, None)]
@@ -152,12 +159,14 @@ def collect(roots: Iterable[Path], log_folders: Iterable[Path] = (), files: Iter
     for source in {source.path.resolve(): source for source in sources}.values():
         try:
             run = _read(source, found.problems)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            found.problems.append(f"{source.path}: cannot be read: {error}")
+        except Exception as error:  # whatever one run holds, the others are read
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            found.problems.append(f"{source.path}: cannot be read: {reason[:LONGEST_REASON]}")
             continue
         if run is not None:
             runs.append(run)
-    found.runs = _comparable(_one_per_seed(runs, found.problems), found.problems)
+    runs = _comparable(_one_per_seed(runs, found.problems), found.problems)
+    found.runs = _samples(runs, found.problems)
     return found
 
 
@@ -175,14 +184,22 @@ def differences(a: Run, b: Run) -> list[str]:
 
 
 def _folders(root: Path, problems: list[str]) -> list[logs.Source]:
-    if logs.is_run_folder(root):
-        return [logs.run_source(root)]
-    found = []
-    for path in sorted(path for path in root.iterdir() if path.is_dir()):
+    own = logs.is_run_folder(root)
+    found = [logs.run_source(root)] if own else []
+    for path in logs.entries(root):
+        if not path.is_dir():
+            continue
+        try:
+            holds_runs = any(logs.is_run_folder(inner) for inner in path.iterdir() if inner.is_dir())
+        except OSError as error:
+            problems.append(f"{path}: cannot be read: {error.strerror}")
+            continue
         if logs.is_run_folder(path):
             found.append(logs.run_source(path))
-        elif any(logs.is_run_folder(inner) for inner in path.iterdir() if inner.is_dir()):
+        if holds_runs:
             problems.append(f"{path}: holds runs of its own; name it with --runs to read them")
+        elif logs.is_run_folder(path) or own:
+            continue
         elif RunFolder(path).config_yaml.exists():
             problems.append(f"{path}: a run that has not logged anything yet")
         else:
@@ -222,7 +239,7 @@ def _read(source: logs.Source, problems: list[str]) -> Run | None:
             R=_column(rows, "R"),
             velocity=_column(rows, "forward_velocity"),
         ),
-        max_epochs=config.get("max_epochs") or rows[-1].get("max_epochs"),
+        max_epochs=config.get("max_epochs") or metrics.whole(rows[-1].get("max_epochs")),
         rows=rows,
         config=config,
         starts=[start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else [],
@@ -230,6 +247,7 @@ def _read(source: logs.Source, problems: list[str]) -> Run | None:
         world_model=_json(folder.world_model) or None,
         failures=_failures(folder.log),
     )
+    problems += _gaps(folder, run)
     if not np.isfinite(run.curve.R).any():
         problems.append(f"{source.path}: no episode has finished in {run.epochs} epochs")
     return run
@@ -265,18 +283,30 @@ def _rows(folder: RunFolder, problems: list[str]) -> list[dict[str, Any]]:
     return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
 
+def _gaps(folder: RunFolder, run: Run) -> list[str]:
+    """What is missing between the rows of ``run``: more than twice what lies between most of them."""
+    epochs = run.curve.epoch
+    between = np.diff(epochs, prepend=0.0)
+    usual = max(float(np.median(between)), float(run.config.get("log_every", 0)))
+    gaps = np.flatnonzero(between > 2 * usual)
+    ends = [(int(epochs[k - 1]) if k else 0, int(epochs[k])) for k in gaps]
+    return [f"{folder.metrics}: no rows between the epochs {low} and {high}" for low, high in ends]
+
+
 def _column(rows: list[dict[str, Any]], key: str) -> Array:
     return np.array([metrics.number(row.get(key)) for row in rows], float)
 
 
 def _one_per_seed(runs: list[Run], problems: list[str]) -> list[Run]:
     kept: dict[tuple[str, str, int], Run] = {}
+    folders = {(run.experiment, run.seed): run for run in runs if run.config}
     for run in sorted(runs, key=lambda run: run.steps, reverse=True):
-        key = (run.env, run.experiment, run.seed)
-        if key in kept:
+        key = (_settings(run, MAY_GROW), run.experiment, run.seed)
+        better = kept.get(key) if run.config else folders.get(key[1:]) or kept.get(key)
+        if better is not None:
             problems.append(
-                f"{run.path}: {run.experiment} with seed {run.seed} is there twice; left out for the longer "
-                f"{kept[key].path}"
+                f"{run.path}: {run.experiment} with seed {run.seed} is there twice; left out for the "
+                f"{'longer' if bool(better.config) == bool(run.config) else 'run folder'} {better.path}"
             )
         else:
             kept[key] = run
@@ -294,6 +324,75 @@ def _comparable(runs: list[Run], problems: list[str]) -> list[Run]:
         if run.env not in (common, UNKNOWN):
             problems.append(f"{run.path}: left out: {run.env}, while most runs here are {common}")
     return [run for run in runs if run.env in (common, UNKNOWN)]
+
+
+def _settings(run: Run, but: str = "") -> str:
+    """What two runs of one sample have in common, without the key ``but``."""
+    if not run.config:
+        return UNKNOWN
+    compared = {k: v for k, v in _flat(run.config).items() if k.split(".")[0] not in NOT_COMPARED | {but}}
+    return json.dumps(compared, sort_keys=True, default=str)
+
+
+def _samples(runs: list[Run], problems: list[str]) -> list[Run]:
+    """``runs``, those that differ from most of their experiment in more than the seed under a name of their
+    own. Where as many have one configuration as another, it is the one nearest to the experiment as it is
+    defined, and where that is not one either, none is the experiment's."""
+    by_experiment: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        by_experiment.setdefault(run.experiment, {}).setdefault(_settings(run), []).append(run)
+    renamed: dict[Run, Run] = {}
+    for name, samples in by_experiment.items():
+        if len(samples) == 1:
+            continue
+        own = _own_sample(name, list(samples.values()))
+        first = (own or next(iter(samples.values())))[0]
+        marks = _marks([sample[0] for sample in samples.values()])
+        problems.append(
+            f"{name}: its runs differ in more than the seed, so they are not one sample: {'; '.join(marks)}"
+            + ("" if own else "; none of them is the experiment as it is defined")
+        )
+        for sample, mark in zip(samples.values(), marks, strict=True):
+            if sample[0] is not first or not own:
+                renamed |= {run: replace(run, experiment=f"{name} [{mark}]", deviates=True) for run in sample}
+    return [renamed.get(run, run) for run in runs]
+
+
+def _own_sample(name: str, samples: list[list[Run]]) -> list[Run] | None:
+    most = max(map(len, samples))
+    largest = [sample for sample in samples if len(sample) == most]
+    if len(largest) == 1:
+        return largest[0]
+    known = [sample for sample in largest if sample[0].config]
+    distances = [_distance(sample[0], name) for sample in known]
+    nearest = [sample for sample, d in zip(known, distances, strict=True) if d == min(distances)]
+    return nearest[0] if len(nearest) == 1 else None
+
+
+def _distance(run: Run, name: str) -> float:
+    """In how many values ``run`` differs from the experiment ``name`` of its size, environment and scale."""
+    try:
+        words = [f"alg={name}", f"env={run.config['env']['name']}", f"size={run.config['model_size']}"]
+        defined = _flat(asdict(compose(words)))
+    except (UserError, KeyError, TypeError):
+        return math.inf
+    return sum(value != defined.get(key) for key, value in _flat(run.config).items())
+
+
+def _marks(runs: list[Run]) -> list[str]:
+    """What tells ``runs`` from each other: ``wm_lr=0.001``."""
+    flat = [_flat(run.config) for run in runs]
+    keys = [
+        key
+        for key in dict.fromkeys(key for config in flat for key in config)
+        if key.split(".")[0] not in NOT_COMPARED and len({str(c.get(key)) for c in flat if c}) > 1
+    ]
+    marks: list[str] = []
+    for config in flat:
+        shown = [f"{key}={_value(config.get(key))}" for key in keys[:3]] if config else ["no configuration"]
+        mark = ", ".join(shown) + (f" and {len(keys) - 3} more" if config and len(keys) > 3 else "")
+        marks.append(mark if mark not in marks else f"{mark} ({marks.count(mark) + 1})")
+    return marks
 
 
 def _seed(path: Path) -> int:
@@ -321,7 +420,7 @@ def _image(recorded: Any) -> str:
 def _json(path: Path) -> dict[str, Any]:
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
 

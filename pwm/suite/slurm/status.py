@@ -13,6 +13,7 @@ from pwm.run import metrics
 from pwm.run.folder import RunFolder
 from pwm.suite import experiments
 from pwm.suite.folders import run_folders
+from pwm.suite.logs import changed
 from pwm.suite.slurm import cluster_config, queue, records
 from pwm.suite.tables import aligned
 
@@ -32,7 +33,7 @@ class Progress:
     epochs: int
     R: float
     peak: float
-    age: float  # seconds since the last row
+    age: float  # seconds since the last row; nan where the file's time is none
     left: float  # seconds until the last epoch at the present pace; nan where that is unknown
 
     @property
@@ -83,7 +84,8 @@ def progress(folder: RunFolder) -> Progress | None:
     returns = [metrics.number(row.get("R")) for row in rows]
     finite = [value for value in returns if math.isfinite(value)]
     last, before = rows[-1], rows[-min(len(rows), RECENT)]
-    epochs = last.get("max_epochs") or last["epoch"]
+    epochs = metrics.whole(last.get("max_epochs")) or last["epoch"]
+    written = changed(folder.metrics)
     done = last["epoch"] - before["epoch"]
     seconds = metrics.number(last.get("seconds")) - metrics.number(before.get("seconds"))
     return Progress(
@@ -91,7 +93,7 @@ def progress(folder: RunFolder) -> Progress | None:
         epochs=epochs,
         R=returns[-1],
         peak=max(finite, default=math.nan),
-        age=max(0.0, time.time() - folder.metrics.stat().st_mtime),
+        age=max(0.0, time.time() - written) if written else math.nan,
         left=(epochs - last["epoch"]) * seconds / done if done > 0 else math.nan,
     )
 
@@ -113,7 +115,11 @@ def _cells(
     key: tuple[str, int], path: Path, ids: list[str], known: dict[str, queue.Job], answered: bool
 ) -> tuple[str, ...]:
     job = _job(ids, known)
-    now = progress(RunFolder(path))
+    reason = job.reason if job and job.reason not in ("", "None") else ""
+    try:
+        now = progress(RunFolder(path))
+    except OSError as error:
+        now, reason = None, f"metrics.jsonl cannot be read: {error.strerror}"
     running = job is not None and job.state == "RUNNING"
     return (
         key[0],
@@ -126,7 +132,7 @@ def _cells(
         f"{now.peak:.2f}" if now else "-",
         duration(now.age) if now else "-",
         duration(now.left) if now and running and not now.finished else "-",
-        job.reason if job and job.reason not in ("", "None") else "",
+        reason,
     )
 
 
