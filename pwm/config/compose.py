@@ -78,7 +78,7 @@ def from_yaml(text: str) -> TrainConfig:
     """
     try:
         loaded = OmegaConf.create(text)
-    except (YAMLError, OmegaConfBaseException, ValueError) as error:
+    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
         raise UserError(f"not a configuration: {_one_line(error)}") from error
     return _typed(loaded)
 

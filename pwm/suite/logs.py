@@ -146,7 +146,8 @@ def named(paths: Iterable[Path]) -> list[Source]:
     for path in paths:
         if not path.exists():
             raise UserError(f"no file or folder {str(path)!r}; name run folders, logs, or folders of them")
-        sources = (find(path, path) or _any_logs(path)) if path.is_dir() else [log_source(path)]
+        logs = [path] if not path.is_dir() else any_logs(path)
+        sources = (path.is_dir() and find(path, path)) or [log_source(log) for log in logs]
         if not sources:
             raise UserError(f"{path} holds neither run folders nor logs; name a folder that does, or a file")
         found |= {source.path.resolve(): source for source in sources}
@@ -179,9 +180,9 @@ def entries(folder: Path) -> list[Path]:
         raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
 
 
-def _any_logs(folder: Path) -> list[Source]:
+def any_logs(folder: Path) -> list[Path]:
     """The logs in ``folder``, whatever they are called."""
-    return [log_source(path) for path in entries(folder) if path.suffix in (".out", ".log")]
+    return [path for path in entries(folder) if path.suffix in (".out", ".log")]
 
 
 def is_run_folder(path: Path) -> bool:

@@ -54,9 +54,15 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help=f"default: {OUT}")
     args = parser.parse_args(argv)
     logs.named(args.paths)  # refuses what is neither
+    args.runs, args.logs, args.log = [*args.runs], [*args.logs], [*args.log]
     for path in args.paths:
-        for given in (args.runs, args.logs) if path.is_dir() else (args.log,):
-            given.append(path)
+        if not path.is_dir():
+            args.log.append(path)
+        elif logs.find(path, path):
+            args.runs.append(path)
+            args.logs.append(path)
+        else:
+            args.log += logs.any_logs(path)
     for path in (*args.runs, *args.logs):
         if not path.is_dir():
             raise UserError(f"no folder {str(path)!r}; give --runs and --logs folders that exist")

@@ -376,7 +376,8 @@ def _distance(run: Run, name: str) -> float:
         defined = _flat(asdict(compose(words)))
     except (UserError, KeyError, TypeError):
         return math.inf
-    return sum(value != defined.get(key) for key, value in _flat(run.config).items())
+    compared = {k: v for k, v in _flat(run.config).items() if k.split(".")[0] not in NOT_COMPARED}
+    return sum(value != defined.get(key) for key, value in compared.items())
 
 
 def _marks(runs: list[Run]) -> list[str]:
