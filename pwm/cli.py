@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
-import os
+import io
 import sys
 from typing import NamedTuple
 
 import pwm
 from pwm.errors import UserError, choose_from
+from pwm.run.screen import discard_output
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+CANNOT_PRINT = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG)
 
 
 class Command(NamedTuple):
@@ -52,19 +56,34 @@ SUITE = {
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv`` (default: this process's); returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale may lack a letter: a run is worth more
+            stream.reconfigure(errors="replace")
     try:
         code = _dispatch(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except UserError as error:
-        print(f"pwm: error: {error}", file=sys.stderr)
+        _complain(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("pwm: interrupted", file=sys.stderr)
+        _complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone; nothing is left to be told
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return BROKEN_PIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in CANNOT_PRINT:
+            raise
+        discard_output()
+        _complain(f"error: cannot print: {error.strerror}; make room where the output goes")
+        return 1
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        print(f"pwm: {text}", file=sys.stderr, flush=True)
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -172,7 +171,7 @@ def _do(part: str, out: Path, tiny: bool, seconds: float) -> Result:
 
 def _tests() -> Result:
     """The tests for a GPU, of the checkout in the working directory."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/gpu"]
+    command = [*PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/gpu"]
     done = subprocess.run(command, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "SKIPPED", "E  "))]
     return {"summary": (done.stdout.strip().splitlines() or ["no output"])[-1], "lines": lines}

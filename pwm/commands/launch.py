@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -23,14 +24,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
+from pwm.commands.surroundings import Nodes, check_numerics, forget_launchers, processes
 from pwm.config.compose import choices
 from pwm.config.types import TrainConfig
 from pwm.config.validate import validate
 from pwm.errors import UserError
 from pwm.interpreter import PYTHON
-from pwm.run.signals import STOPPED, heed, spare
+from pwm.run.signals import LAUNCHER, STOPPED, heed, launcher_is_gone, spare, spared
 
 LAUNCH = "PWM_LAUNCH"
 """Environment variable; ``always``: through ``accelerate launch`` however few the processes."""
@@ -43,23 +45,11 @@ INTERRUPTED = 130
 POLL_S = 0.2
 GRACE_S = 30.0
 """How long the others may take to end once one process has failed."""
-
-
-class Nodes(NamedTuple):
-    """Where this launcher stands among those of the job."""
-
-    number: int = 1
-    rank: int = 0
-    address: str | None = None
-    port: int = 0  # a free one
-
-    @classmethod
-    def of_slurm(cls) -> Nodes:
-        """As Slurm and the batch script say; one node where they say nothing."""
-        number, address = int(os.environ.get("SLURM_NNODES", "1")), os.environ.get("MASTER_ADDR")
-        if number == 1 or address is None:
-            return cls()
-        return cls(number, int(os.environ["SLURM_NODEID"]), address, int(os.environ["MASTER_PORT"]))
+MEET_S = 600.0
+"""How long all processes of a node may take to begin, for which they wait for the other nodes."""
+CONFIG_FILE = "accelerate.yaml"
+CONFIG = "compute_environment: LOCAL_MACHINE\ndistributed_type: 'NO'\nparallelism_config: {}\n"
+"""What ``accelerate launch`` reads instead of the user's configuration; all else is on its command line."""
 
 
 def train_here(config: TrainConfig) -> int:
@@ -78,7 +68,8 @@ def launch(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig
         UserError: what ``run`` raised, in whichever process, or a process died.
     """
     heed()
-    started = int(os.environ.get("WORLD_SIZE", "1"))
+    check_numerics()
+    started = processes()
     folder = os.environ.get(REPORTS)
     if started > 1:
         config = _as_started(config, started)
@@ -89,8 +80,9 @@ def launch(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig
     return run(config)
 
 
-def launch_command(config: TrainConfig, overrides: list[str], nodes: Nodes = Nodes()) -> list[str]:  # noqa: B008
-    """The command line that trains in this node's share of ``config.num_processes`` processes."""
+def launch_command(config: TrainConfig, overrides: list[str], nodes: Nodes, folder: Path) -> list[str]:
+    """The command line that trains in this node's share of ``config.num_processes`` processes; ``folder``
+    holds :data:`CONFIG`, and takes what the elastic agent writes."""
     cores = len(os.sched_getaffinity(0))
     threads = config.threads or max(1, cores * nodes.number // config.num_processes)
     flags: dict[str, str | int] = {
@@ -100,6 +92,8 @@ def launch_command(config: TrainConfig, overrides: list[str], nodes: Nodes = Nod
         "dynamo_backend": "no",
         "main_process_port": nodes.port,
         "num_cpu_threads_per_process": threads,
+        "config_file": str(folder / CONFIG_FILE),
+        "log_dir": str(folder / "agent"),
     }
     if nodes.address is not None:
         flags |= {"machine_rank": nodes.rank, "main_process_ip": nodes.address}
@@ -136,6 +130,9 @@ def _reported(run: Callable[[], int], folder: Path) -> int:
     except Exception:
         if not any(_failed(report) for report in _reports(folder)):  # else it only lost its peer
             traceback.print_exc()
+    if launcher_is_gone():
+        shutil.rmtree(folder, ignore_errors=True)
+        return code
     _put(folder / f"{rank}.json", json.dumps({"code": code, "message": message}))
     return 0
 
@@ -148,18 +145,28 @@ def _launch(config: TrainConfig, overrides: list[str]) -> int:
             f"expected a multiple of {nodes.number}"
         )
     here = config.num_processes // nodes.number
-    with tempfile.TemporaryDirectory(prefix="pwm-launch-") as name:
+    with tempfile.TemporaryDirectory(prefix="pwm-launch-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
+        _put(folder / CONFIG_FILE, CONFIG)
         with _collected_signals() as received:
             # A session of its own: what the terminal sends arrives here, and is handed on from here.
             process = subprocess.Popen(
-                launch_command(config, overrides, nodes),
-                env={**os.environ, REPORTS: name},
+                launch_command(config, overrides, nodes, folder),
+                env=_environment(folder),
                 start_new_session=True,
                 preexec_fn=spare,  # only the trainers in it answer
             )
             delivered = _wait(process, folder, here, received)
         return _outcome(process.returncode, list(_reports(folder)), here, delivered)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Of the processes to be started, which report in ``folder``."""
+    environment = {**os.environ, REPORTS: str(folder), LAUNCHER: str(os.getpid())}
+    for name in [name for name in environment if name.startswith("ACCELERATE_")]:
+        del environment[name]
+    forget_launchers(environment)
+    return environment | spared()
 
 
 @contextlib.contextmanager
@@ -170,7 +177,8 @@ def _collected_signals() -> Iterator[list[int]]:
     def remember(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    before = {number: signal.signal(number, remember) for number in FORWARDED}
+    heeded = [number for number in FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, remember) for number in heeded}
     try:
         yield received
     finally:
@@ -179,9 +187,14 @@ def _collected_signals() -> Iterator[list[int]]:
 
 
 def _wait(process: subprocess.Popen[bytes], folder: Path, processes: int, received: list[int]) -> list[int]:
-    """Wait for the end, handing on signals; returns those handed on."""
+    """Wait for the end, handing on signals; returns those handed on. Before all have begun there is nothing
+    to save, and a signal ends them.
+
+    Raises:
+        UserError: they do not begin.
+    """
     delivered: list[int] = []
-    deadline = float("inf")
+    deadline, meeting = float("inf"), time.monotonic() + MEET_S
     stop_file = os.environ.get(STOP_FILE)
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -191,10 +204,22 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, processes: int, receiv
             received.append(signal.SIGUSR2)
             stop_file = None
         pids = _running(folder)
-        registered = len(list(folder.glob("*.pid")))
-        while received and registered == processes:
+        begun = len(list(folder.glob("*.pid")))
+        while received and begun == processes:
             delivered.append(received.pop(0))
             _kill(pids, delivered[-1])
+        late = time.monotonic() > meeting
+        if begun < processes and (received or late):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if received:
+                return [received[0]]
+            raise UserError(
+                f"{begun} of {processes} training processes began within {MEET_S / 60:.0f} minutes; if there "
+                f"are several nodes, did the job start on all of them, and can they reach MASTER_ADDR="
+                f"{os.environ.get('MASTER_ADDR')}?"
+            )
         if deadline == float("inf") and any(_failed(report) for report in _reports(folder)):
             deadline = time.monotonic() + GRACE_S
         if time.monotonic() > deadline:

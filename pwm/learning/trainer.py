@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +30,9 @@ from pwm.learning.processes import Processes
 from pwm.learning.timing import PhaseTimer
 from pwm.run.signals import Dropped
 
+ACCELERATES = ("ACCELERATE_", "FSDP_", "PMI_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_")
+"""How the variables begin that accelerate reads besides those of torch's launcher."""
+
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
     """The process group and the precision that ``config`` asks for."""
@@ -37,7 +41,15 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high" if config.tf32 else "highest")
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=config.mixed_precision)
+    # What is not said here, accelerate takes from the environment: another precision, optimizer or strategy.
+    for name in [name for name in os.environ if name.startswith(ACCELERATES)]:
+        del os.environ[name]
+    try:
+        return Accelerator(cpu=device.type == "cpu", mixed_precision=config.mixed_precision)
+    except torch.distributed.DistError as error:
+        reason = str(error).strip().splitlines()[0]
+        place = ":".join(os.environ.get(name, "?") for name in ("MASTER_ADDR", "MASTER_PORT"))
+        raise UserError(f"the processes of this run could not meet at {place}: {reason}") from error
 
 
 class Trainer:

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from pwm.errors import UserError
 from pwm.run.folder import RunFolder
+from pwm.run.screen import Screen
 
 FIELDS = (
     ("R", "R", ".2f"),
@@ -57,8 +58,8 @@ class MetricsWriter:
     """
 
     def __init__(self, folder: RunFolder, epoch: int, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
-        self._bar = ProgressBar(self._stream, epoch) if self._stream.isatty() else None
+        self._screen = Screen(stream or sys.stdout)
+        self._bar = ProgressBar(self._screen, epoch) if self._screen.isatty() else None
         _drop_after(folder.metrics, epoch)
         try:
             # Unbuffered: what a full disk refused must not be tried again by close.
@@ -80,14 +81,14 @@ class MetricsWriter:
         if self._bar is not None:
             self._bar.update(row)
         else:
-            print(line, file=self._stream, flush=True)
+            self._screen.write(f"{line}\n")
 
     def message(self, text: str) -> None:
         """Show one line about the run, and keep it in the log."""
         self._append(self._log, text)
         if self._bar is not None:
             self._bar.clear()
-        print(text, file=self._stream, flush=True)
+        self._screen.write(f"{text}\n")
 
     def close(self) -> None:
         """End the bar and the files."""
@@ -116,8 +117,8 @@ class MetricsWriter:
 class ProgressBar:
     """One line of a terminal, drawn again and again: ``[####    ] 12/40  R:1.2  T:3.4  2.10 epochs/s …``."""
 
-    def __init__(self, stream: TextIO, epoch: int) -> None:
-        self._stream = stream
+    def __init__(self, screen: Screen, epoch: int) -> None:
+        self._screen = screen
         self._first, self._started = epoch, time.monotonic()
 
     def update(self, row: Mapping[str, Any]) -> None:
@@ -129,17 +130,15 @@ class ProgressBar:
         values = "  ".join(format_line(row).split("  ")[1:3])
         self.clear()
         line = f"[{done:<{BAR}}] {epoch}/{total}  {values}  {rate:.2f} epochs/s  {left} s left"
-        self._stream.write(line[: shutil.get_terminal_size().columns - 1])
-        self._stream.flush()
+        self._screen.write(line[: shutil.get_terminal_size().columns - 1])
 
     def clear(self) -> None:
         """Make room for a line of text."""
-        self._stream.write("\r\x1b[K")
+        self._screen.write("\r\x1b[K")
 
     def end(self) -> None:
         """Leave the bar where it is and begin a new line."""
-        self._stream.write("\n")
-        self._stream.flush()
+        self._screen.write("\n")
 
 
 def parse_row(line: str | bytes) -> dict[str, Any] | None:

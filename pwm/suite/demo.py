@@ -18,9 +18,12 @@ from typing import TextIO
 from pwm.arguments import Parser
 from pwm.config.compose import compose
 from pwm.errors import UserError
+from pwm.interpreter import PYTHON
 from pwm.suite import experiments, logs, peak_r
 
-TRAIN = (sys.executable, "-u", "-m", "pwm", "train")
+TRAIN = (*PYTHON, "-u", "-m", "pwm", "train")
+OF_EACH = ("alg", "name", "run")
+"""Keys of which every experiment has its own value."""
 EPOCH = re.compile(r"\[\s*(\d+)/(\d+)\]")
 KEPT_LINES = 15  # of a training that failed
 
@@ -34,6 +37,9 @@ def run(argv: list[str]) -> int:
     parser = Parser(prog="pwm suite demo", description=__doc__)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. seed=1, for every experiment")
     overrides = ["scale=demo", *parser.parse_args(argv).overrides]
+    for override in overrides:
+        if override.partition("=")[0] in OF_EACH:
+            raise UserError(f"{override!r}: the demo trains all eight; `pwm train {override} …` trains one")
     names = experiments.names()
     folders = [Path(compose([f"alg={name}", *overrides]).run) for name in names]
     start = time.monotonic()
@@ -52,7 +58,9 @@ def run(argv: list[str]) -> int:
 def _show(command: list[str], display: Display) -> None:
     """Run one training and show its output; its last lines are part of the error when it fails."""
     last: deque[str] = deque(maxlen=KEPT_LINES)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
     assert process.stdout is not None
     try:
         for line in process.stdout:

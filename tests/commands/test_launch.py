@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pwm.commands import launch
+from pwm.commands.surroundings import Nodes
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
@@ -24,6 +25,7 @@ import os, signal, sys, time
 from pathlib import Path
 from pwm.errors import UserError
 from pwm.commands import launch
+from pwm.commands.surroundings import Nodes
 from pwm.config.compose import compose
 
 here, rank = Path(__file__).parent, os.environ["RANK"]
@@ -38,13 +40,19 @@ launch.launch(compose(["alg=st_baseline", *sys.argv[1:]]), sys.argv[1:], run)
 # Starts two workers the way the elastic agent does, in a fraction of its time.
 AGENT = """
 import os, subprocess, sys
-os.environ["WORLD_SIZE"] = "2"
+os.environ |= {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
 workers = [
-    subprocess.Popen([sys.executable, *sys.argv[1:]], env={**os.environ, "RANK": str(rank)})
-    for rank in range(2)
+    subprocess.Popen([sys.executable, *sys.argv[1:]], env={**os.environ, "RANK": rank, "LOCAL_RANK": rank})
+    for rank in "01"
 ]
 sys.exit(max(abs(worker.wait()) for worker in workers))
 """
+
+
+def by_launcher(processes: int) -> dict[str, str]:
+    """What `accelerate launch` sets for the first of so many processes."""
+    place = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+    return place | {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(processes)}
 
 
 def config(*overrides: str) -> TrainConfig:
@@ -82,8 +90,8 @@ def test_one_process_is_started_again_where_that_is_asked_for(
     body = "(here / 'threads').write_text(os.environ['OMP_NUM_THREADS']); return 75"
     worker.write_text(WORKER.replace("{body}", body).replace("== 2", "== 1").replace('"RANK"', '"HOME"'))
 
-    def command(config: TrainConfig, overrides: list[str], nodes: launch.Nodes) -> list[str]:
-        whole = real(config, overrides)
+    def command(config: TrainConfig, overrides: list[str], nodes: Nodes, folder: Path) -> list[str]:
+        whole = real(config, overrides, nodes, folder)
         return [*whole[: whole.index("--no_python")], str(worker), *overrides]
 
     real = launch.launch_command
@@ -95,13 +103,16 @@ def test_one_process_is_started_again_where_that_is_asked_for(
 
 
 def test_the_command_line() -> None:
-    command = launch.launch_command(config("num_processes=2", "threads=3"), ["alg=st_baseline", "seed=1"])
+    overrides = ["alg=st_baseline", "seed=1"]
+    command = launch.launch_command(config("num_processes=2", "threads=3"), overrides, Nodes(), Path("at"))
     assert command == [
         *PYTHON,
         "-m",
         "accelerate.commands.launch",
         "--multi_gpu",
+        "--config_file=at/accelerate.yaml",
         "--dynamo_backend=no",
+        "--log_dir=at/agent",
         "--main_process_port=0",
         "--mixed_precision=no",
         "--num_cpu_threads_per_process=3",
@@ -218,7 +229,8 @@ def stopped_by(
 
 
 def test_a_start_by_hand_must_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in by_launcher(2).items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match="num_processes=4, but accelerate launch started 2"):
         launch.launch(config("num_processes=4"), [], never)
     assert launch.launch(config(), [], lambda config: config.num_processes) == 2
@@ -232,7 +244,8 @@ def test_accelerate_starts_and_ends_them(tmp_path: Path) -> None:
     body = "(here / f'rank-{rank}').write_text(' '.join(sys.argv[1:])); return 75"
     worker.write_text(WORKER.replace("{body}", body))
     overrides = ["num_processes=2", "run=a b"]
-    command = launch.launch_command(config(*overrides), overrides)
+    (tmp_path / launch.CONFIG_FILE).write_text(launch.CONFIG)
+    command = launch.launch_command(config(*overrides), overrides, Nodes(), tmp_path)
     command = [*command[: command.index("--no_python")], str(worker), *overrides]
     reports = tmp_path / "reports"
     reports.mkdir()
@@ -259,7 +272,7 @@ def test_each_node_starts_its_share_and_they_meet_where_the_job_says(monkeypatch
     place = {"SLURM_NNODES": "2", "SLURM_NODEID": "1", "MASTER_ADDR": "node-a", "MASTER_PORT": "23456"}
     for name, value in place.items():
         monkeypatch.setenv(name, value)
-    command = launch.launch_command(config("num_processes=4"), [], launch.Nodes.of_slurm())
+    command = launch.launch_command(config("num_processes=4"), [], Nodes.of_slurm(), Path("at"))
     wanted = {"num_machines=2", "machine_rank=1", "num_processes=4", "main_process_port=23456"}
     assert {f"--{flag}" for flag in {*wanted, "main_process_ip=node-a"}} <= set(command)
 

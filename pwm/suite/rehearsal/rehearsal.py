@@ -12,7 +12,6 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
+from pwm.interpreter import PYTHON
 from pwm.run import metrics
 from pwm.run.folder import RunFolder
 from pwm.suite import experiments, peak_r
@@ -63,7 +63,7 @@ class Rehearsal:
         Raises:
             UserError: it fails; it has said why.
         """
-        command = [sys.executable, "-m", "pwm", "suite", *words]
+        command = [*PYTHON, "-m", "pwm", "suite", *words]
         # What is created here is for the cluster's user to write to.
         done = subprocess.run(command, cwd=self.work, env=self.environment, umask=0)
         if done.returncode:
@@ -160,7 +160,7 @@ def build(sif: Path | None) -> None:
     if sif is None:
         commands += [["build", "--cpu"], ["sif", "--image=pwm:cpu", f"--output={target}"]]
     for words in commands:
-        if subprocess.run([sys.executable, "-m", "pwm", "image", *words]).returncode:
+        if subprocess.run([*PYTHON, "-m", "pwm", "image", *words]).returncode:
             raise UserError(f"`pwm image {' '.join(words)}` failed")
     if sif is not None:
         try:
@@ -202,7 +202,7 @@ def run(argv: list[str]) -> int:
     print(rehearsal.tables(), flush=True)
     complaints = rehearsal.complaints()
     report = ["report", "--runs", str(WORK), "--out", str(WORK / "report")]
-    if subprocess.run([sys.executable, "-m", "pwm", *report], stderr=subprocess.DEVNULL).returncode:
+    if subprocess.run([*PYTHON, "-m", "pwm", *report], stderr=subprocess.DEVNULL).returncode:
         complaints.append(f"`pwm {' '.join(report)}` failed")
     for complaint in complaints:
         print(complaint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pwm.arguments import Parser
 from pwm.errors import UserError
 from pwm.suite import experiments
 from pwm.suite.folders import run_folders
-from pwm.suite.logs import LOG_NAME
+from pwm.suite.logs import LOG_NAME, changed
 from pwm.suite.slurm import cluster_config, records
 from pwm.suite.slurm.cluster_config import Cluster
 
@@ -65,23 +66,27 @@ def _newest(cluster: Cluster, name: str, suffix: str, seed: int | None) -> Path 
         named = LOG_NAME.fullmatch(f"{path.stem}.out")
         own = seed is None and named is not None and named["experiment"] == name
         if own or path.stem.endswith(tuple(ends)):
-            found.append((path.stat().st_mtime, path.name, path))
+            found.append((changed(path), path.name, path))
     return max(found)[2] if found else None
 
 
 def _show_end(path: Path, lines: int) -> int:
     """Print the last ``lines`` of ``path``; returns where it ended."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - TAIL_BYTES))
-        text = file.read(TAIL_BYTES).decode(errors="replace")
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TAIL_BYTES))
+            text = file.read(TAIL_BYTES).decode(errors="replace")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
     print(f"==> {path} <==")
     print("".join(text.splitlines(keepends=True)[-lines:] if lines > 0 else []), end="", flush=True)
     return size
 
 
 def _added(path: Path, offset: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    """What ``path`` holds after ``offset``; nothing where it has gone, for its job may write another."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(offset)
         while chunk := file.read(TAIL_BYTES):
             yield chunk
