@@ -23,6 +23,10 @@ from pwm.run.files import replace_text
 from pwm.run.folder import RunFolder
 from pwm.run.metrics import parse_row
 
+IN_A_CELL = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
+"""What `wandb agent` sets for every run that it starts."""
+LEFTOVERS = (*IN_A_CELL, "WANDB_RESUME", "WANDB_DISABLED")
+"""What would make a copy another run than its folder says."""
 PROJECT = "pwm"
 POLL = 1.0  # seconds
 INIT_TIMEOUT = 60.0  # seconds
@@ -78,9 +82,17 @@ def arguments(config: TrainConfig, folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def sweep_run() -> str | None:
-    """The id that a sweep gave the run of this process; None outside sweeps. W&B takes no other there."""
-    return os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+def sweep_run(folder: RunFolder) -> str | None:
+    """The id that a sweep gave the run of this process; None outside sweeps. W&B takes no other there. What
+    an earlier cell left in the shell is not this run's."""
+    if any(name not in os.environ for name in IN_A_CELL):
+        return None
+    name = os.environ["WANDB_RUN_ID"]
+    siblings = (RunFolder(path) for path in folder.path.resolve().parent.iterdir() if path.is_dir())
+    others = [
+        other for other in siblings if other.path.name != folder.path.name and other.wandb_json.is_file()
+    ]
+    return None if any(State(other).id == name for other in others) else name
 
 
 def copy(folder: RunFolder, mode: str, more: Callable[[], bool] = lambda: False) -> int:
@@ -95,7 +107,10 @@ def copy(folder: RunFolder, mode: str, more: Callable[[], bool] = lambda: False)
 
     config, state = folder.config(), State(folder)
     # Before anything is sent: a server that answers too late may know the run by this id.
-    state.adopt(sweep_run() or state.id)
+    cell = sweep_run(folder)
+    for name in () if cell else LEFTOVERS:
+        os.environ.pop(name, None)
+    state.adopt(cell or state.id)
     settings = wandb.Settings(
         init_timeout=INIT_TIMEOUT,
         finish_timeout=FINISH_TIMEOUT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -225,6 +226,37 @@ def test_a_poor_encoding_ends_nothing(plain: Path, tmp_path: Path, encoding: str
     for words in (["--help"], ["suite"], ["train", "--help"], ["peak-r", str(plain)]):
         assert pwm(*words, env=env).returncode == 0
     assert pwm("report", str(plain), f"--out={tmp_path}", env=env).returncode == 0
+
+
+@pytest.mark.parametrize("place", ["/proc/nothing", "a file/inside"])
+def test_a_cache_that_cannot_be_written_is_named_and_the_run_is_free(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a file").touch()
+    run = f"run={tmp_path / 'run'}"
+    done = pwm("train", *SMALL, run, env={"WARP_CACHE_PATH": str(tmp_path / place)})
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert place in line and "set WARP_CACHE_PATH" in line
+    assert pwm("train", *SMALL, run, "seed=3").returncode == 0
+
+
+def test_a_refused_start_leaves_its_folder_free(tmp_path: Path) -> None:
+    run = f"run={tmp_path / 'run'}"
+    for mistake in ("env.options.episode_lenght=16", "env=dflex_ant", "env=dflex_hopper", "tasks=[ant,ant]"):
+        pwm("train", *SMALL, mistake, run)
+    done = pwm("train", *SMALL, run)
+    assert done.returncode == 0, done.stderr
+
+
+def test_rows_without_a_checkpoint_are_kept_aside(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert pwm("train", *SMALL, f"run={run}").returncode == 0
+    rows = (run / "metrics.jsonl").read_text()
+    shutil.rmtree(run / "checkpoints")
+    done = pwm("train", *SMALL, f"run={run}")
+    assert done.returncode == 0
+    assert "has rows but no checkpoint: they are kept as metrics.jsonl.before" in done.stdout
+    assert (run / "metrics.jsonl.before").read_text() == rows
+    assert len(values(run)) == 4
 
 
 def test_somebodys_pwm_in_the_working_folder_is_not_run(tmp_path: Path) -> None:

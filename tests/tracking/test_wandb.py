@@ -17,7 +17,7 @@ from pwm.cli import main
 from pwm.config.compose import compose
 from pwm.run import tracking
 from pwm.run.folder import RunFolder
-from pwm.run.wandb_copy import State, copy
+from pwm.run.wandb_copy import IN_A_CELL, State, copy
 from pwm.suite.slurm import cluster_config, jobs
 from tests.report import synthetic
 from tests.tracking.servers import KEY, Server
@@ -91,6 +91,31 @@ def test_a_sweep_gives_a_run_its_id_for_good(
     assert State(RunFolder(folder)).id == "cell-1"
     assert server.epochs(folder) == list(range(1, 7))
     assert json.loads(server.run(folder)["config_json"])["alg"] == {"value": "st_flow_v1"}
+
+
+@pytest.mark.parametrize("left", [("WANDB_SWEEP_ID", "WANDB_RUN_ID"), IN_A_CELL])
+def test_what_a_sweep_left_in_the_shell_names_no_two_runs(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, left: tuple[str, ...]
+) -> None:
+    (tmp_path / "left").write_text("alg: {value: st_flow_v1}\n")
+    folders = [synthetic.run(tmp_path / "runs", "st_flow_v1", seed, epochs=3) for seed in range(3)]
+    for folder in folders:
+        with monkeypatch.context() as inside:
+            for name in left:
+                inside.setenv(name, str(tmp_path / "left") if "PATH" in name else "left")
+            copy(RunFolder(folder), "online")
+        wandb.teardown()
+    assert len({State(RunFolder(folder)).id for folder in folders}) == 3
+    assert all(server.epochs(folder) == [1, 2, 3] for folder in folders)
+
+
+def test_a_mode_that_keeps_wandb_away_is_named(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy(RunFolder(synthetic.run(tmp_path, "mt_baseline", epochs=6)), "offline")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert main(["suite", "sync", str(tmp_path)]) == 2
+    assert "WANDB_MODE=offline keeps W&B out of reach; `unset WANDB_MODE`" in capsys.readouterr().err
 
 
 def test_sync_copies_what_an_offline_run_left_and_then_nothing(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+
 import warp
+from pwm.errors import UserError
 
 
 def _initialise_quietly() -> None:
@@ -27,4 +31,24 @@ def _initialise_quietly() -> None:
         os.close(kept)
 
 
-_initialise_quietly()
+@contextmanager
+def kernel_cache() -> Iterator[None]:
+    """Within, Warp may write to its cache of kernels.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        folder = (
+            error.filename or warp.config.kernel_cache_dir or os.environ.get("WARP_CACHE_PATH", "~/.cache")
+        )
+        raise UserError(
+            f"cannot keep the simulator's kernels in {folder}: {error.strerror or error}; set "
+            "WARP_CACHE_PATH to a folder that can be written"
+        ) from error
+
+
+with kernel_cache():
+    _initialise_quietly()

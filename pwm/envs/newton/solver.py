@@ -11,6 +11,7 @@ import numpy as np
 import warp as wp
 
 from pwm.envs.base import Capsule
+from pwm.envs.newton import kernel_cache
 from pwm.envs.newton.kernels import FREE, PRISMATIC, REVOLUTE, Tree
 from pwm.envs.newton.step import step_kernel
 
@@ -82,6 +83,8 @@ class SubsteppingSolver(newton.solvers.SolverBase):
         self._dofs = model.joint_dof_count // self._worlds
         self._tree = self._build_tree(model, contact)
         self._kernel = step_kernel(self._bodies, self._dofs)
+        with kernel_cache():
+            wp.load_module(self._kernel.module, device=model.device, block_dim=BLOCK)
         self._recorded: tuple[tuple[Any, ...], wp.Launch] | None = None
 
     def _build_tree(self, model: newton.Model, contact: GroundContact) -> Tree:

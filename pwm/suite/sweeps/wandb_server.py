@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pwm.errors import UserError
 
 
@@ -11,6 +13,11 @@ def log_in() -> bool:
     Raises:
         UserError: the server does not answer, or refuses the key.
     """
+    mode = os.environ.get("WANDB_MODE", "online")
+    if mode not in ("online", "shared"):
+        raise UserError(
+            f"the environment variable WANDB_MODE={mode} keeps W&B out of reach; `unset WANDB_MODE`"
+        )
     import wandb
 
     try:
