@@ -23,10 +23,12 @@ NVIDIA := $(shell command -v nvidia-smi || ls /proc/driver/nvidia/version 2>/dev
 PIP = $(RUN) -m pip install --disable-pip-version-check $(if $(MAKE_TERMOUT),,--quiet)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-# CLUSTER, SEEDS and DRY_RUN go to the commands below as they are, whatever they hold.
-export CLUSTER SEEDS
+# What a user says goes to the commands below as it is, whatever it holds; only ARGS are words of the shell.
+export CLUSTER SEEDS LOGS RUNS OUT SWEEP
+# 0, no and false are what they say.
+said = $(filter-out 0 no false,$(1))
 ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
-SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(DRY_RUN),--dry-run)
+SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(call said,$(DRY_RUN)),--dry-run)
 
 .PHONY: help demo test lint bench gpu image sif peak-r report lock jobs submit sweep status sync rehearse rehearse-down
 
@@ -55,11 +57,11 @@ sif: $(STAMP) ## turn the image into pwm.sif for Apptainer (ARGS='--image pwm:cp
 	@$(RUN) -m pwm image sif $(ARGS)
 
 peak-r: $(STAMP) ## the highest R of every experiment (LOGS=dir RUNS=dir for other places than logs/ and runs/)
-	@$(RUN) -m pwm peak-r $(if $(LOGS),--logs '$(LOGS)') $(if $(RUNS),--runs '$(RUNS)') $(ARGS)
+	@$(RUN) -m pwm peak-r $(if $(LOGS),--logs="$$LOGS") $(if $(RUNS),--runs="$$RUNS") $(ARGS)
 
 report: $(STAMP) ## compare the runs in runs/ in report/report.html (RUNS=dir LOGS=dir for others, OUT=dir)
-	@$(RUN) -m pwm report $(if $(LOGS),--logs '$(LOGS)') $(if $(RUNS),--runs '$(RUNS)') \
-		$(if $(OUT),--out '$(OUT)') $(ARGS)
+	@$(RUN) -m pwm report $(if $(LOGS),--logs="$$LOGS") $(if $(RUNS),--runs="$$RUNS") \
+		$(if $(OUT),--out="$$OUT") $(ARGS)
 
 jobs: $(STAMP) ## render the eight batch scripts (CLUSTER=name for another than pace_l40s)
 	@$(RUN) -m pwm suite jobs $(ON_CLUSTER) $(ARGS)
@@ -67,17 +69,18 @@ jobs: $(STAMP) ## render the eight batch scripts (CLUSTER=name for another than 
 submit: $(STAMP) ## submit all eight; submit-mt, submit-st or submit-<name> some (SEEDS=0,1,2 DRY_RUN=1 CLUSTER=name)
 	@$(SUBMIT) all $(ARGS)
 
+submit-%: export NAME = $*
 submit-%: $(STAMP)
-	@$(SUBMIT) '$*' $(ARGS)
+	@$(SUBMIT) "$$NAME" $(ARGS)
 
 sweep: $(STAMP) ## submit a sweep, at W&B if there is a key (SWEEP=multi_task DRY_RUN=1 CLUSTER=name ARGS=--local)
-	@$(RUN) -m pwm suite sweep '$(or $(SWEEP),all)' $(ON_CLUSTER) $(if $(DRY_RUN),--dry-run) $(ARGS)
+	@$(RUN) -m pwm suite sweep "$${SWEEP:-all}" $(ON_CLUSTER) $(if $(call said,$(DRY_RUN)),--dry-run) $(ARGS)
 
 status: $(STAMP) ## jobs and progress of every run in one table (WATCH=1 keeps it up to date)
-	@$(RUN) -m pwm suite status $(ON_CLUSTER) $(if $(WATCH),--watch 10) $(ARGS)
+	@$(RUN) -m pwm suite status $(ON_CLUSTER) $(if $(call said,$(WATCH)),--watch 10) $(ARGS)
 
 sync: $(STAMP) ## copy to W&B what offline runs left (needs a key; RUNS=dir for another place than runs/)
-	@$(RUN) -m pwm suite sync $(if $(RUNS),'$(RUNS)') $(ARGS)
+	@$(RUN) -m pwm suite sync $(if $(RUNS),"$$RUNS") $(ARGS)
 
 rehearse: $(STAMP) ## all eight jobs, small, on a pretend Slurm in Docker (up to 25 minutes)
 	@$(RUN) -m pwm suite rehearse $(ARGS)

@@ -60,13 +60,29 @@ def make(
         raise choose_from("env", name, ENVS)
     if num_envs < 1:
         raise UserError(f"num_envs must be at least 1, got {num_envs}")
+    env_class = check_options(name, options)
+    env = env_class(num_envs, _available(torch.device(device)), seed, auto_reset, **options)
+    return cast("NewtonEnv | DflexEnv", env)
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> type[Any]:
+    """See that the environment ``name`` has the ``options``, without making one; returns its class.
+
+    Raises:
+        UserError: an unknown option, or a value out of range.
+    """
     module, cls = ENVS[name]
-    env_class = getattr(import_module(module), cls)
+    env_class: type[Any] = getattr(import_module(module), cls)
     for option in options:
         if option not in env_class.OPTIONS:
             raise choose_from(f"option of env {name}", option, env_class.OPTIONS)
-    env = env_class(num_envs, _available(torch.device(device)), seed, auto_reset, **options)
-    return cast("NewtonEnv | DflexEnv", env)
+    length = options.get("episode_length", 1)
+    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+        raise UserError(f"episode_length of env {name} must be a whole number of at least 1, got {length!r}")
+    for option, allowed in env_class.CHOICES.items():
+        if option in options and options[option] not in allowed:
+            raise choose_from(option, options[option], allowed)
+    return env_class
 
 
 def make_tasks(

@@ -61,7 +61,7 @@ def test_installs_once_and_then_only_runs(checkout: Checkout) -> None:
     assert checkout.installed() == ["cpu", "lock", "pwm"]
     assert checkout.installed("demo") == []
     assert checkout.make("demo").stdout == "ran -m pwm suite demo\n"
-    assert checkout.make("peak-r", "LOGS=from here").stdout == "ran -m pwm peak-r --logs from here\n"
+    assert checkout.make("peak-r", "LOGS=from here").stdout == "ran -m pwm peak-r --logs=from here\n"
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])

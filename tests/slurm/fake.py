@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pwm.suite.slurm import queue
 from tests.tools import tool
 
 # Each call is a line in `calls`; `down` makes every command fail; a file named after a command is its answer.
@@ -70,6 +71,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
     checkout.mkdir()
     monkeypatch.chdir(checkout)
     monkeypatch.setenv("PATH", f"{slurm.bin}:/usr/bin:/bin")
+    monkeypatch.setattr(queue, "PAUSES_S", (0.0, 0.0))
     for name in ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_JOB_ID"):
         monkeypatch.delenv(name, raising=False)
     return slurm

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from pwm.config.compose import compose, to_yaml
 from pwm.errors import UserError
 from pwm.suite import experiments
-from pwm.suite.slurm import submit
+from pwm.suite.slurm import jobs, queue, status, submit
 from tests.slurm.fake import FakeSlurm, cluster_yaml, install
 
 MINE = ["--cluster", "mine.yaml"]
@@ -119,12 +121,12 @@ def test_a_finished_run_is_not_submitted(slurm: FakeSlurm, capsys: pytest.Captur
 
 def test_a_dry_run_changes_nothing(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(Path.cwd().rglob("*"))
-    submit.run([*MINE, "mt_flow_v2", "--dry-run", "--sbatch=--time=00:05:00", "env.options.x='a b'"])
+    submit.run([*MINE, "mt_flow_v2", "--dry-run", "--sbatch=--time=00:05:00", "tasks=[ant, cartpole]"])
     assert not slurm.calls("sbatch")
     assert sorted(Path.cwd().rglob("*")) == before
     command = capsys.readouterr().out.splitlines()[-1]
     script = SCRIPT.format("mt_flow_v2")
-    assert command == f"""sbatch --parsable --time=00:05:00 {script} 'env.options.x='"'"'a b'"'"''"""
+    assert command == f"sbatch --parsable --time=00:05:00 {script} 'tasks=[ant, cartpole]'"
 
 
 def test_a_dry_run_needs_no_slurm(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,8 +161,8 @@ def test_a_mistake_is_told_before_anything_is_submitted(
 
 
 def test_hostile_overrides_reach_sbatch_as_they_are(slurm: FakeSlurm) -> None:
-    hostile = "env.options.x='$(touch hacked) ; `touch hacked`'"
-    submit.run([*MINE, "mt_flow_v2", hostile])
+    hostile = "it's='$(touch hacked) ; `touch hacked`'"
+    queue.submit(Path("script"), [hostile], [])
     assert slurm.calls("sbatch")[0][-1] == hostile
     assert not Path("hacked").exists()
 
@@ -174,6 +176,7 @@ def test_a_missing_image_is_told(slurm: FakeSlurm) -> None:
 def test_another_experiment_in_the_folder_is_told(slurm: FakeSlurm) -> None:
     Path("runs/mt_flow_v2-s0").mkdir(parents=True)
     Path("runs/mt_flow_v2-s0/config.yaml").write_text(to_yaml(compose(["alg=mt_flow_v2"])))
+    Path("runs/mt_flow_v2-s0/metrics.jsonl").write_text('{"epoch": 1}\n')
     submit.run([*MINE, "mt_flow_v2"])
     with pytest.raises(UserError, match="holds another experiment \\(model_size 48M -> 5M.*move it away"):
         submit.run([*MINE, "mt_flow_v2", "size=5M"])
@@ -206,3 +209,115 @@ def test_only_live_jobs_are_cancelled(slurm: FakeSlurm, capsys: pytest.CaptureFi
     submit.cancel([*MINE, "mt", "--seeds=1"])
     assert len(slurm.calls("scancel")) == 1
     assert "none of them has a job in the queue" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "77;phoenix\nWelcome to Phoenix!\n",
+        "Be nice.\n\n77\n",
+        "Submitted batch job 77\n",
+        "note: 5 jobs left\n77\n\n",
+    ],
+)
+def test_the_job_is_named_wherever_it_stands(slurm: FakeSlurm, answer: str) -> None:
+    slurm.command("sbatch", f"#!/bin/bash\nprintf %s {shlex.quote(answer)}\n")
+    submit.run([*MINE, "st_baseline"])
+    assert recorded("st_baseline") == ["77 submitted to mine"]
+
+
+@pytest.mark.parametrize("name", ["st_flow_v1-s0", "st_flow_v2-s0/jobs"])
+def test_what_cannot_be_recorded_is_not_submitted(slurm: FakeSlurm, name: str) -> None:
+    path = Path("runs", name)
+    path.parent.mkdir(parents=True)
+    path.mkdir() if name.endswith("jobs") else path.touch()
+    with pytest.raises(UserError, match="move it away"):
+        submit.run([*MINE, "st"])
+    assert not slurm.calls("sbatch")
+
+
+ONCE = """
+[[ -e {folder}/failed ]] && exec {command} "$@"
+touch {folder}/failed
+echo 'error: Unable to contact slurm controller (connect failure)' >&2
+exit 1
+"""
+
+
+@pytest.mark.parametrize("name", ["sbatch", "squeue", "scancel"])
+def test_a_controller_that_is_away_for_a_moment_is_asked_again(slurm: FakeSlurm, name: str) -> None:
+    real = slurm.bin / f"real-{name}"
+    (slurm.bin / name).rename(real)
+    slurm.command(name, f"#!/bin/bash\n{ONCE.format(folder=slurm.folder, command=real)}")
+    submit.run([*MINE, "st_baseline"])
+    (line,) = recorded("st_baseline")
+    slurm.queue((line.split()[0], "RUNNING", "1:00", "12:00:00", 0, "None"))
+    assert submit.cancel([*MINE, "st_baseline"]) == 0
+    assert len(slurm.calls("sbatch")) == len(slurm.calls("scancel")) == 1
+
+
+def test_a_submission_whose_answer_was_lost_is_not_made_twice(slurm: FakeSlurm) -> None:
+    slurm.command(
+        "sbatch",
+        "#!/bin/bash\necho x >> submitted\necho 'Socket timed out on send/recv operation' >&2\nexit 1\n",
+    )
+    with pytest.raises(UserError, match="Socket timed out"):
+        submit.run([*MINE, "st_baseline"])
+    assert Path("submitted").read_text() == "x\n"
+
+
+def test_an_accounting_that_does_not_answer_is_told(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submit.run([*MINE, "st_baseline"])
+    capsys.readouterr()
+    for message, told in (
+        ("Unable to contact slurmdbd", True),
+        ("Slurm accounting storage is disabled", False),
+    ):
+        slurm.command("sacct", f"#!/bin/bash\necho '{message}' >&2\nexit 1\n")
+        assert status.run(MINE) == 0
+        assert ("accounting does not answer" in capsys.readouterr().out) == told
+
+
+def test_what_slurm_told_this_shell_is_not_told_to_the_job(
+    slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = {"SLURM_ARRAY_TASK_ID": "7", "SBATCH_TIMELIMIT": "1:00:00", "SBATCH_ACCOUNT": "other"}
+    left |= {"SQUEUE_FORMAT": "%i", "SLURM_JOB_ID": "5", "SLURM_CONF": "/etc/slurm.conf"}
+    for name, value in left.items():
+        monkeypatch.setenv(name, value)
+    slurm.command("sbatch", "#!/bin/bash\nenv | grep -E '^(SLURM|SBATCH|SQUEUE)_' > told\necho 77\n")
+    submit.run([*MINE, "st_baseline"])
+    assert Path("told").read_text() == "SLURM_CONF=/etc/slurm.conf\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mt_flow_v2", "env.options.foo=1"], "unknown option of env ant 'foo'; choose one of"),
+        (["mt_flow_v2", "env.options.episode_length=0"], "must be a whole number of at least 1, got 0"),
+        (["mt_flow_v2", "env.options.inertia=heavy"], "unknown inertia 'heavy'"),
+        (["mt_flow_v2", "tasks=[ant,cartpole]", "num_envs=17"], "num_envs=17 does not split evenly"),
+        (["mt_flow_v2", "name=foo"], "is for the script to say"),
+    ],
+)
+@pytest.mark.parametrize("how", [[], ["--dry-run"]])
+def test_a_mistake_in_an_override_is_told_before(
+    slurm: FakeSlurm, words: list[str], message: str, how: list[str]
+) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        submit.run([*MINE, *words, *how])
+    assert not slurm.calls("sbatch")
+
+
+@pytest.mark.parametrize("made", ["a file", "a read-only folder"])
+def test_scripts_that_cannot_be_written_are_one_line(
+    slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    if made == "a file":
+        Path("jobs").touch()
+    else:
+        monkeypatch.chdir("/proc")
+    with pytest.raises(UserError, match="cannot write jobs/.*: .*batch scripts are written into jobs/"):
+        jobs.run([])

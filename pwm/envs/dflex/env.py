@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
@@ -12,7 +12,6 @@ from torch import Tensor
 from pwm.envs import randomness
 from pwm.envs.base import Step, diverged
 from pwm.envs.dflex.package import environments, expected_names
-from pwm.errors import UserError
 
 MASS_MATRIX_INTERVAL = 16
 """Substeps for which a mass matrix is held: the value of the Ant and of the recordings."""
@@ -32,6 +31,7 @@ class DflexEnv:
     CLASS: ClassVar[str]
     """Name in ``dflex.envs``."""
     OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length",)
+    CHOICES: ClassVar[Mapping[str, Collection[str]]] = {}
     EPISODE_LENGTH: ClassVar[int] = 1000
     VELOCITY: ClassVar[int | None] = 5
     """Index of the forward velocity [m/s] in the observation."""
@@ -45,9 +45,6 @@ class DflexEnv:
         episode_length: int | None = None,
     ) -> None:
         length = self.EPISODE_LENGTH if episode_length is None else episode_length
-        if not isinstance(length, int) or length < 1:
-            required = "must be a whole number of at least 1"
-            raise UserError(f"episode_length of env {self.NAME} {required}, got {length!r}")
         self.name = self.NAME
         self.num_envs = num_envs
         self.device = device

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from math import pi, radians, sqrt
 from typing import ClassVar
 
 import newton
 import torch
-import warp as wp
 from torch import Tensor
 
+import warp as wp
 from pwm.envs.base import Capsule, Point
 from pwm.envs.newton.env import NewtonEnv, cos_sin
 from pwm.envs.newton.solver import GroundContact, end_spheres
-from pwm.errors import choose_from
 
 _LEGS = ((1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0))
 """Signs (sx, sy) of the legs' directions, in the order of the joints."""
@@ -69,6 +69,7 @@ class Ant(NewtonEnv):
 
     NAME = "ant"
     OPTIONS: ClassVar[tuple[str, ...]] = ("inertia", "episode_length")
+    CHOICES: ClassVar[Mapping[str, Collection[str]]] = {"inertia": tuple(_INERTIAS)}
     OBS_DIM = 37
     ACTUATED = slice(6, 14)
     STRENGTH = 200.0
@@ -83,8 +84,6 @@ class Ant(NewtonEnv):
         inertia: str = "dflex",
         episode_length: int = 1000,
     ) -> None:
-        if inertia not in _INERTIAS:
-            raise choose_from("inertia", inertia, _INERTIAS)
         self._inertias = _INERTIAS[inertia]
         # The rotation of the z-up model into the y-up world: -90 degrees about x.
         root = [0.0, _START_HEIGHT, 0.0, -sqrt(0.5), 0.0, 0.0, sqrt(0.5)]

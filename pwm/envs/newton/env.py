@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, NamedTuple
 
 import newton
 import torch
-import warp as wp
 from torch import Tensor
 
+import warp as wp
 from pwm.envs import randomness
 from pwm.envs.base import DT, Capsule, Step, diverged
 from pwm.envs.newton.solver import GroundContact, SubsteppingSolver
-from pwm.errors import UserError
 
 
 def cos_sin(angle: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,6 +46,8 @@ class NewtonEnv(ABC):
 
     NAME: ClassVar[str]
     OPTIONS: ClassVar[tuple[str, ...]]
+    CHOICES: ClassVar[Mapping[str, Collection[str]]] = {}
+    """The values that an option may have, where they are names."""
     OBS_DIM: ClassVar[int]
     ACTUATED: ClassVar[slice]
     """The actuated entries of ``joint_qd``."""
@@ -58,9 +60,6 @@ class NewtonEnv(ABC):
     def __init__(
         self, num_envs: int, device: torch.device, seed: int, auto_reset: bool, episode_length: int
     ) -> None:
-        if not isinstance(episode_length, int) or episode_length < 1:
-            required = "must be a whole number of at least 1"
-            raise UserError(f"episode_length of env {self.NAME} {required}, got {episode_length!r}")
         self.name = self.NAME
         self.num_envs = num_envs
         self.device = device

@@ -15,6 +15,7 @@ from pwm.commands.launch import STOP_FILE
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
+from pwm.run.files import replace_text
 from pwm.run.folder import RunFolder
 from pwm.run.signals import STOPPED
 from pwm.suite import experiments
@@ -40,6 +41,15 @@ fail() {{
     exit 2
 }}
 
+# Slurm's controller may be away for a moment.
+patiently() {{
+    for pause in 2 5 10 0; do
+        "$@" && return
+        sleep "$pause"
+    done
+    return 1
+}}
+
 # The image and the folders.
 {modules}[[ -r $image ]] || fail "no image $image in $PWD: make sif, or mend sif in the cluster config"
 command -v apptainer > /dev/null || fail "no apptainer on $(hostname): name its module in modules"
@@ -63,9 +73,11 @@ code=$?
 
 # {killed}: the signal came before the trainer could save. A job that was cancelled is not running any more.
 if [[ $code -eq {stopped} || $code -eq {killed} ]]; then
-    [[ $(squeue --noheader --jobs="$job" --format=%T) == RUNNING ]] || exit "$code"
+    state=$(patiently squeue --noheader --jobs="$job" --format=%T) ||
+        fail "squeue does not answer, so job $job is not requeued: submit it again, it resumes"
+    [[ $state == RUNNING ]] || exit "$code"
     echo "{name}: stopped before its last epoch; requeueing job $job"
-    scontrol requeue "$job" || fail "cannot requeue job $job: submit it again, it resumes"
+    patiently scontrol requeue "$job" || fail "cannot requeue job $job: submit it again, it resumes"
 fi
 exit "$code"
 """
@@ -140,7 +152,9 @@ SEVERAL = """\
 export {stop_file}=$run/{stop}
 rm -f -- "${stop_file}"
 trap 'touch -- "${stop_file}"' {signal} TERM
-MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+nodes=$(patiently scontrol show hostnames "$SLURM_JOB_NODELIST") ||
+    fail "scontrol does not answer: submit it again"
+MASTER_ADDR=${{nodes%%[[:space:]]*}}
 MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))
 export MASTER_ADDR MASTER_PORT
 """
@@ -222,10 +236,20 @@ def write(cluster: Cluster, names: list[str]) -> list[Path]:
 
 
 def put(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` unless it is there already."""
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    """Write ``text`` to ``path`` unless it is there already.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(path, text)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; batch scripts are written into {JOBS}/ of the working "
+            "folder: mend that, or go to another"
+        ) from error
 
 
 def run(argv: list[str]) -> int:

@@ -15,11 +15,33 @@ from pwm.errors import UserError
 from pwm.run.folder import RunFolder
 
 
+def prepare(run: Path) -> None:
+    """See that jobs can be recorded in the run folder ``run``, which is created.
+
+    Raises:
+        UserError: they cannot.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        jobs = RunFolder(run).jobs
+        jobs.open("a", encoding="utf-8").close()
+        if not jobs.stat().st_size:
+            jobs.unlink()
+    except OSError as error:
+        raise UserError(
+            f"cannot record jobs in {run}: {error.strerror}; move it away, or mend runs in the cluster config"
+        ) from error
+
+
 def add(run: Path, job: str, event: str) -> None:
-    """Record that ``job`` did ``event`` in the run folder ``run``, which is created."""
-    run.mkdir(parents=True, exist_ok=True)
-    with RunFolder(run).jobs.open("a", encoding="utf-8") as file:
-        file.write(f"{job} {event}\n")
+    """Record that ``job`` did ``event`` in the run folder ``run``; where that fails, say so: the job is
+    there."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        with RunFolder(run).jobs.open("a", encoding="utf-8") as file:
+            file.write(f"{job} {event}\n")
+    except OSError as error:
+        print(f"warning: job {job} is not recorded in {run} ({error.strerror}): `scancel {job}` cancels it")
 
 
 def ids(run: Path) -> list[str]:

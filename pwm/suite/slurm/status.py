@@ -65,15 +65,18 @@ def table(runs: Path) -> str:
     if not folders:
         return f"no runs in {runs}; `make submit` submits the suite"
     recorded = {key: records.ids(folder) for key, folder in folders.items()}
-    note, known = "", {}
+    note, aside, known = "", "", {}
     try:
         known = queue.jobs()
         missing = [ids[-1] for ids in recorded.values() if ids and not any(job in known for job in ids)]
-        known |= queue.ended(missing)
+        try:
+            known |= queue.ended(missing)
+        except queue.SlurmError as error:
+            aside = f"\nSlurm's accounting does not answer, so jobs that ended long ago are unknown: {error}"
     except queue.SlurmError as error:
         note = f"\nSlurm does not answer: {error}"
     rows = [_cells(key, folder, recorded[key], known, not note) for key, folder in folders.items()]
-    return "\n".join(aligned([HEADER, *rows], LEFT)) + note
+    return "\n".join(aligned([HEADER, *rows], LEFT)) + note + aside
 
 
 def progress(folder: RunFolder) -> Progress | None:

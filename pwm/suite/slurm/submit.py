@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pwm import envs
 from pwm.arguments import Parser
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
@@ -20,7 +21,7 @@ from pwm.suite.slurm import cluster_config, jobs, queue, records
 from pwm.suite.slurm.cluster_config import Cluster
 
 RUN_GB = 2.1  # what pwm.run.checkpoint may take of the disk at 48M
-RESERVED = ("alg", "seed", "run", "num_processes")
+RESERVED = ("alg", "name", "seed", "run", "num_processes")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ def run(argv: list[str]) -> int:
         plan = _plan(wanted, args.seeds, cluster, overrides, args.sbatch, queue.jobs())
         if plan:
             jobs.write(cluster, [submission.config.name for submission in plan])
+        for submission in plan:
+            for seed in submission.seeds or [0]:
+                records.prepare(run_folder(cluster.runs, submission.config.name, seed))
         for submission in plan:
             _submit(submission, cluster)
     return 0
@@ -149,6 +153,9 @@ def composed(
     folders = {seed: run_folder(cluster.runs, name, seed) for seed in numbers or [0]}
     configs = [compose([*every, f"run={path}", f"seed={seed}", *overrides]) for seed, path in folders.items()]
     for config in configs:
+        envs.check_options(config.env.name, config.env.options)
+        if Path(config.run).exists() and not Path(config.run).is_dir():
+            raise UserError(f"{config.run} is no folder; move it away, or mend runs in the cluster config")
         obstacle = RunFolder(config.run).obstacle(config)
         if obstacle:
             raise UserError(

@@ -42,6 +42,7 @@ def submit(
     with records.exclusive(Path(cluster.runs)):
         _check_free(name, folder, cells, queue.jobs())
         print(cost([submission], cluster))
+        records.prepare(folder)
         script.write(name, cluster.hours(longest.multitask), cluster)
         created = create(sweep)
         number = queue.submit(path, [created], flags)

@@ -55,10 +55,15 @@ def run(argv: list[str]) -> int:
         return 0
     configs = _configs(sweep, cluster)
     if not args.local and _has_key():
+        if sweep["method"] == "grid":
+            _check_folders(sweep["name"], configs)
         print("a sweep at W&B, for which there is a key (--local: ordinary jobs)")
         agents.submit(sweep, configs, _count(sweep, args.count), cluster, args.dry_run)
         return 0
+    if args.count is not None:
+        _count(sweep, args.count)
     cells = grid(sweep)
+    _check_folders(sweep["name"], configs)
     reason = "--local" if args.local else "there is no key for W&B (WANDB_API_KEY or netrc)"
     print(f"ordinary jobs, tracked offline: {reason}")
     flags = [f"--cluster={args.cluster}", *(["--dry-run"] if args.dry_run else [])]
@@ -86,7 +91,32 @@ def load(name: str) -> dict[str, Any]:
     command = loaded.get("command")
     if not isinstance(command, list) or command[:2] != ["pwm", "train"] or ARGUMENTS not in command:
         raise UserError(f"{path}: expected the command [pwm, train, …, {ARGUMENTS}]")
+    for key, parameter in loaded["parameters"].items():
+        _check_parameter(f"{path}: {key}", parameter, loaded["method"] == "grid")
     return {"name": path.stem, **loaded}
+
+
+def _check_parameter(place: str, parameter: Any, grid: bool) -> None:
+    """See that ``parameter`` says what values it may have.
+
+    Raises:
+        UserError: it does not.
+    """
+    if not isinstance(parameter, dict):
+        wanted = "{values: [...]}" if isinstance(parameter, list) else "{value: ...}"
+        raise UserError(f"{place}: expected {wanted}, got {parameter!r}")
+    named = [word for word in ("value", "values") if word in parameter]
+    if len(named) > 1 or (grid and not named):
+        raise UserError(
+            f"{place}: a grid needs value or values, not {', '.join(map(str, parameter)) or 'nothing'}"
+        )
+    if "values" in parameter:
+        values = parameter["values"]
+        if not isinstance(values, list) or not values:
+            raise UserError(f"{place}: values: expected a list like [a, b], got {values!r}")
+        twice = [value for k, value in enumerate(values) if value in values[:k]]
+        if twice:
+            raise UserError(f"{place}: values: {twice[0]!r} is there twice")
 
 
 def grid(sweep: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,7 +134,12 @@ def grid(sweep: dict[str, Any]) -> list[dict[str, Any]]:
     if missing:
         raise UserError(f"sweep {name} lacks {' and '.join(missing)} among its parameters")
     values = [_values(parameter) for parameter in parameters.values()]
-    return [dict(zip(parameters, cell, strict=True)) for cell in itertools.product(*values)]
+    cells = [dict(zip(parameters, cell, strict=True)) for cell in itertools.product(*values)]
+    seeds = {cell["seed"] for cell in cells}
+    wrong = [seed for seed in seeds if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
+    if wrong:
+        raise UserError(f"sweep {name}: seed: expected whole numbers, got {wrong[0]!r}")
+    return cells
 
 
 def _has_key() -> bool:
@@ -143,6 +178,21 @@ def _configs(sweep: dict[str, Any], cluster: Cluster) -> list[TrainConfig]:
     example = {key: _values(parameter)[0] for key, parameter in sweep["parameters"].items()}
     words = [*cluster.run_overrides, *fixed, *_words(example)]
     return [compose(words)]
+
+
+def _check_folders(name: str, configs: list[TrainConfig]) -> None:
+    """See that no two runs of a grid share a folder.
+
+    Raises:
+        UserError: two do.
+    """
+    folders = [config.run for config in configs]
+    shared = next((folder for k, folder in enumerate(folders) if folder in folders[:k]), None)
+    if shared is not None:
+        raise UserError(
+            f"sweep {name}: several of its {len(folders)} cells have the run folder {shared}: jobs have one "
+            "for each alg and seed; make a sweep for each value of the other parameters, or a search"
+        )
 
 
 def _fixed(sweep: dict[str, Any]) -> list[str]:
