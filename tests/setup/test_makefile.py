@@ -64,6 +64,35 @@ def test_installs_once_and_then_only_runs(checkout: Checkout) -> None:
     assert checkout.make("peak-r", "LOGS=from here").stdout == "ran -m pwm peak-r --logs=from here\n"
 
 
+@pytest.mark.parametrize(
+    "value", ["/tmp/it's", '"', "$(shell touch hacked)", "a;touch hacked", "`touch hacked`", "-x"]
+)
+@pytest.mark.parametrize(
+    ("target", "name", "flag"),
+    [
+        ("peak-r", "LOGS", "--logs="), ("peak-r", "RUNS", "--runs="), ("report", "OUT", "--out="),
+        ("report", "LOGS", "--logs="), ("sync", "RUNS", ""), ("sweep", "SWEEP", ""),
+        ("jobs", "CLUSTER", "--cluster="), ("submit", "SEEDS", "--seeds="),
+    ],
+)  # fmt: skip
+def test_no_value_of_a_user_is_read_by_a_shell(
+    checkout: Checkout, target: str, name: str, flag: str, value: str
+) -> None:
+    checkout.installed()
+    made = value.replace("$", "$$")
+    assert f"{flag}{value}" in checkout.make(target, f"{name}={made}").stdout
+    assert not (checkout.path / "hacked").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "dry"), [("1", True), ("yes", True), ("0", False), ("", False), ("no", False)]
+)
+def test_a_dry_run_is_one_where_it_is_asked_for(checkout: Checkout, value: str, dry: bool) -> None:
+    checkout.installed()
+    for target in ("submit", "submit-mt", "sweep"):
+        assert ("--dry-run" in checkout.make(target, f"DRY_RUN={value}").stdout) == dry
+
+
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
 def test_installs_again_when_a_requirement_changed(checkout: Checkout, name: str) -> None:
     checkout.installed()

@@ -204,6 +204,25 @@ def test_a_failure_is_a_failure(node: Node, code: int) -> None:
     assert not node.requeued
 
 
+AWAY = "#!/bin/bash\necho x >> {tries}\n[[ $(wc -l < {tries}) -gt {times} ]] || exit 1\necho RUNNING\n"
+
+
+@pytest.mark.parametrize("name", ["squeue", "scontrol"])
+@pytest.mark.parametrize("times", [1, 99])
+def test_a_controller_that_is_away_is_asked_again_and_its_silence_is_no_answer(
+    node: Node, name: str, times: int
+) -> None:
+    node.train("exit 75")
+    node.slurm.command("sleep", "#!/bin/sh\n")
+    tries = shlex.quote(str(node.slurm.folder / "tries"))
+    node.slurm.command(name, AWAY.format(tries=tries, times=times))
+    code, out, err = node.run()
+    if times == 1:
+        assert code == 75 and "requeueing job 7" in out
+    else:
+        assert code == 2 and "submit it again, it resumes" in err
+
+
 def test_a_requeue_that_is_refused_is_told(node: Node) -> None:
     node.train(f"touch {shlex.quote(str(node.slurm.folder / 'refuse'))}; exit 75")
     node.slurm.command("scontrol", "#!/bin/sh\nexit 1\n")

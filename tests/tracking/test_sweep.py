@@ -16,6 +16,7 @@ from pwm.config.compose import choices, compose
 from pwm.errors import UserError
 from pwm.suite import experiments
 from pwm.suite.sweeps import sweep
+from tests.slurm.fake import cluster_yaml, install
 
 SETTINGS = {"single_task": ["st"], "multi_task": ["mt"], "all": ["all"]}
 ENGINE = "sweeps==0.3.0"  # asks for numpy<2, so it cannot be in the lock
@@ -93,3 +94,68 @@ def test_a_search_or_an_unknown_sweep_is_refused_in_words() -> None:
         sweep.grid(sweep.load("learning_rates"))
     with pytest.raises(UserError, match="choose one of all, learning_rates"):
         sweep.load("everything")
+
+
+GRID = """
+method: grid
+parameters:
+  alg: {{values: [st_baseline, st_flow_v1]}}
+  seed: {{values: [0, 1]}}
+  {changed}
+command: [pwm, train, tracking=online, "${{args_no_hyphens}}"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ("seed: {min: 0, max: 4}", "seed: a grid needs value or values, not min, max"),
+        ("alg: {values: st_baseline}", "alg: values: expected a list like [a, b], got 'st_baseline'"),
+        ("alg: [st_baseline, st_flow_v1]", "alg: expected {values: [...]}"),
+        ("seed: 3", "seed: expected {value: ...}"),
+        ("seed: {values: [zero]}", "seed: expected whole numbers, got 'zero'"),
+        ("seed: {values: [-1]}", "seed: expected whole numbers, got -1"),
+        ("seed: {values: [1.5]}", "seed: expected whole numbers, got 1.5"),
+        ("seed: {values: []}", "seed: values: expected a list like [a, b], got []"),
+        ("seed: {values: [0, 0]}", "seed: values: 0 is there twice"),
+        ("seed: {}", "seed: a grid needs value or values, not nothing"),
+        ("seed: {value: 0, values: [1]}", "seed: a grid needs value or values"),
+        ("alg: {values: [[st_baseline]]}", "alg"),
+        ("alg: {values: [st_baseline, st_nothing]}", "st_nothing"),
+        ("alg: {values: [{a: b}]}", "alg"),
+        ("wm_lr: {values: [0.1, 0.2]}", "several of its 8 cells have the run folder runs/st_baseline-s0"),
+        ("wm_lr: {values: [fast]}", "wm_lr=fast: expected float"),
+    ],
+)
+def test_a_grid_that_is_none_is_refused_before_anything_is_submitted(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: str,
+    message: str,
+) -> None:
+    slurm = install(tmp_path, monkeypatch)
+    slurm.queue()
+    text = GRID.format(changed=changed)
+    key = changed.split(":")[0]
+    if key in ("alg", "seed"):  # in place of the good one
+        lines = text.split("\n")
+        text = "\n".join(
+            line
+            for k, line in enumerate(lines)
+            if not line.startswith(f"  {key}:") or lines[k] == f"  {changed}"
+        )
+    Path("mine.yaml").write_text(text)
+    Path("cluster.yaml").write_text(cluster_yaml())
+    Path("pwm.sif").touch()
+    for flags in ([], ["--dry-run"]):
+        assert main(["suite", "sweep", "mine.yaml", "--cluster=cluster.yaml", "--local", *flags]) == 2
+        said = capsys.readouterr().err
+        assert message in said and len(said.splitlines()) == 1
+    assert not slurm.calls("sbatch")
+
+
+def test_a_count_is_for_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch)
+    with pytest.raises(UserError, match="is a grid, which is submitted whole: leave out --count"):
+        sweep.run(["single_task", "--local", "--count=3", "--dry-run"])

@@ -135,10 +135,12 @@ def grid(sweep: dict[str, Any]) -> list[dict[str, Any]]:
         raise UserError(f"sweep {name} lacks {' and '.join(missing)} among its parameters")
     values = [_values(parameter) for parameter in parameters.values()]
     cells = [dict(zip(parameters, cell, strict=True)) for cell in itertools.product(*values)]
-    seeds = {cell["seed"] for cell in cells}
-    wrong = [seed for seed in seeds if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
-    if wrong:
-        raise UserError(f"sweep {name}: seed: expected whole numbers, got {wrong[0]!r}")
+    for cell in cells:
+        alg, seed = cell["alg"], cell["seed"]
+        if not isinstance(alg, str):
+            raise UserError(f"sweep {name}: alg: expected names of experiments, got {alg!r}")
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise UserError(f"sweep {name}: seed: expected whole numbers, got {seed!r}")
     return cells
 
 
