@@ -6,6 +6,7 @@ import contextlib
 import errno
 import importlib
 import io
+import os
 import sys
 from typing import NamedTuple
 
@@ -60,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a locale may lack a letter: a run is worth more
             stream.reconfigure(errors="replace")
     try:
+        _check_here()
         code = _dispatch(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -79,6 +81,13 @@ def main(argv: list[str] | None = None) -> int:
         discard_output()
         _complain(f"error: cannot print: {error.strerror}; make room where the output goes")
         return 1
+
+
+def _check_here() -> None:
+    try:
+        os.getcwd()
+    except OSError:
+        raise UserError("the working folder has been deleted; go to another: cd") from None
 
 
 def _complain(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ import torch
 
 from pwm.algorithms.agent import Agent
 from pwm.arguments import Parser
+from pwm.config.compose import choices
 from pwm.config.types import TrainConfig
+from pwm.config.validate import validate
 from pwm.envs.base import VectorEnv
 from pwm.errors import UserError
 from pwm.evaluation import gradient_quality, model_quality, video
 from pwm.evaluation.closed_loop import EVALUATION_SEED, Evaluation, Evaluator
 from pwm.learning.build import build_agent, build_env, resolve_device
-from pwm.run.checkpoint import Checkpoints
+from pwm.run.checkpoint import MISFITS, Checkpoints, misfit
 from pwm.run.folder import RunFolder
 
 STRETCHES = 8
@@ -35,6 +38,7 @@ def run(argv: list[str]) -> int:
     arguments = _parse(argv)
     folder = RunFolder(arguments.run)
     config = replace(folder.config(), device=arguments.device, eval_episodes=arguments.episodes)
+    validate(config, environments=choices("env"))
     tasks = len(config.tasks)
     if config.eval_episodes % tasks:
         raise UserError(
@@ -75,9 +79,8 @@ def _agent(config: TrainConfig, env: VectorEnv, state: dict[str, Any]) -> Agent:
     agent = build_agent(config, env)
     try:
         agent.load_state_dict(state["agent"])
-    except (KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"the checkpoint does not fit the run's configuration: {reason}") from error
+    except MISFITS as error:
+        raise UserError(f"the checkpoint does not fit the run's configuration: {misfit(error)}") from error
     return agent
 
 
@@ -130,7 +133,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     arguments = parser.parse_args(["--video=" if argument == "--video" else argument for argument in argv])
     if arguments.episodes < 1:
         raise UserError(f"--episodes {arguments.episodes}: expected at least 1")
-    arguments.run = arguments.run.removeprefix("run=")
+    if arguments.seed is not None and not 0 <= arguments.seed < 2**32:
+        raise UserError(f"--seed {arguments.seed}: expected at least 0 and less than 2**32")
+    arguments.run = os.path.expanduser(arguments.run.removeprefix("run="))
     return arguments
 
 

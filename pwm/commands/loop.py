@@ -18,9 +18,10 @@ from pwm.learning.meters import NotFinite
 from pwm.learning.processes import Processes, on_cpu
 from pwm.learning.timing import Clock
 from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.memory import bound_memory, shortage
 from pwm.run import tracking
 from pwm.run.background import Background
-from pwm.run.checkpoint import REPLAY, Checkpoints
+from pwm.run.checkpoint import MISFITS, REPLAY, Checkpoints, misfit
 from pwm.run.files import set_aside
 from pwm.run.folder import RunFolder
 from pwm.run.metrics import MetricsWriter
@@ -101,13 +102,22 @@ class TrainingRun:
         if loaded is None:
             return remarks
         state, _ = loaded
-        moved = self.processes.agree(lambda: self.trainer.load_state_dict(state))
+        moved = self.processes.agree(lambda: self._restore(state))
         self._saved, self._reported = self.trainer.epoch, int(state["reported"])
         self._clock.load_state_dict(state["clock"])
         if not self._finished:
             remarks.append(f"resuming {self.folder.path} after epoch {self.trainer.epoch}")
             remarks += filter(None, [self._schedule(), moved])
         return remarks
+
+    def _restore(self, state: dict[str, Any]) -> str | None:
+        try:
+            return self.trainer.load_state_dict(state)
+        except MISFITS as error:
+            raise UserError(
+                f"the newest checkpoint in {self.folder.checkpoints} is of another run: {misfit(error)}; "
+                "move it away, or choose another run=<folder>"
+            ) from error
 
     def _schedule(self) -> str | None:
         """What becomes of the learning rates of a run that was given more epochs than it had."""
@@ -249,4 +259,14 @@ def train(config: TrainConfig) -> int:
     Raises:
         UserError: whatever the user can mend, in one line.
     """
-    return TrainingRun(config).to_the_end()
+    if config.device == "cpu" or not torch.cuda.is_available():
+        bound_memory()
+    try:
+        return TrainingRun(config).to_the_end()
+    except (MemoryError, RuntimeError) as error:
+        short = shortage(error)
+        if short is None:
+            raise
+        raise UserError(
+            f"not enough memory: {short}; lower replay_capacity, num_envs, wm_batch_size or size"
+        ) from error

@@ -8,6 +8,7 @@ one line: a :class:`pwm.errors.UserError` that names the cause and the choices.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -88,11 +89,19 @@ def _parse(text: str) -> Override:
     if not equals or not key:
         raise UserError(f"expected key=value, got {text!r}")
     if key == "run" and not value.startswith(("'", '"')):  # a path may hold any character
-        text = "run='{}'".format(value.replace("'", "\\'"))
+        text = f"run='{_escaped(os.path.expanduser(value))}'"
     try:
         return OverridesParser.create().parse_override(text)
     except (OverrideParseException, HydraException) as error:
-        raise UserError(f"cannot read {text!r}: {_one_line(error)}") from error
+        quoted = f"; a value with such signs goes in quotes: \"{key}='…'\"" if key != "run" else ""
+        raise UserError(f"cannot read {text!r}: {_one_line(error)}{quoted}") from error
+
+
+def _escaped(text: str) -> str:
+    """``text`` between the single quotes of Hydra's grammar, where backslashes before a quote are doubled."""
+    return re.sub(
+        r"(\\*)(?:'|$)", lambda found: 2 * found[1] + ("\\'" if found[0].endswith("'") else ""), text
+    )
 
 
 def _checked(override: Override, text: str) -> str:
@@ -106,6 +115,8 @@ def _checked(override: Override, text: str) -> str:
         value = override.value()
         if value not in choices(key):
             raise choose_from(key, getattr(value, "text", value), choices(key))
+    elif key == ENV_OPTIONS and not isinstance(override.value(), dict):
+        raise UserError(f"{text!r}: expected an option, like {ENV_OPTIONS}.episode_length=500")
     elif key == ENV_OPTIONS or key.startswith(f"{ENV_OPTIONS}."):
         return f"++{override.input_line}"  # env.make checks the option's name
     elif key not in KEYS:

@@ -67,6 +67,8 @@ POSITIVE = (
     "wm_grad_norm",
     "temporal_weight",
 )
+AT_MOST = {"threads": 1024, "eval_episodes": 10_000, "num_envs": 1_000_000}
+"""More of these is a slip, which would end in a crash or for want of memory."""
 AT_MOST_ONE = ("wm_mixture", "temporal_weight", "gamma", "td_lambda")
 
 
@@ -104,6 +106,8 @@ def _numbers(config: TrainConfig) -> None:
         _require(key, getattr(config, key), 0 <= getattr(config, key) < math.inf, "at least 0")
     for key in POSITIVE:
         _require(key, getattr(config, key), 0 < getattr(config, key) < math.inf, "more than 0")
+    for key, most in AT_MOST.items():
+        _require(key, getattr(config, key), getattr(config, key) <= most, f"at most {most:,}")
     for key in AT_MOST_ONE:
         _require(key, getattr(config, key), 0 <= getattr(config, key) <= 1, "between 0 and 1")
     for key in ("encoder_units", "units", "actor_units", "critic_units"):

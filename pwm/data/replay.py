@@ -10,6 +10,7 @@ from torch import Tensor
 from pwm.data.batch import Batch, Slices, Transitions
 from pwm.data.experience import Experience, last_before
 from pwm.errors import UserError
+from pwm.memory import total_memory
 
 MASKS = ("stored", "valid")
 """Where there is a transition that may be drawn, and where a slice may start."""
@@ -45,6 +46,12 @@ class Replay:
                 f"slice needs; use at least {num_envs * (horizon + 1)} or a shorter horizon"
             )
         device = task.device
+        numbers = rows * num_envs * (2 * obs_dim + act_dim + 1)
+        if device.type == "cpu" and 4 * numbers > total_memory():
+            raise UserError(
+                f"replay_capacity={capacity} takes {4e-9 * numbers:,.0f} GB of memory, and there are "
+                f"{total_memory() / 1e9:,.0f}; lower it"
+            )
         self.horizon, self.rows, self.num_envs, self.task = horizon, rows, num_envs, task
         self._ring = {
             "observation": torch.zeros(rows, num_envs, obs_dim, device=device),

@@ -24,10 +24,10 @@ from pwm.learning.build import build_agent, build_env, resolve_device
 from pwm.learning.episodes import WINDOW, EpisodeStats
 from pwm.learning.graphs import Captured, CudaRecorder, Recorder
 from pwm.learning.learner import Learner, Metrics
-from pwm.learning.memory import keep_freed_memory
 from pwm.learning.meters import ENVIRONMENTS, Meters
 from pwm.learning.processes import Processes
 from pwm.learning.timing import PhaseTimer
+from pwm.memory import keep_freed_memory
 from pwm.run.signals import Dropped
 
 ACCELERATES = ("ACCELERATE_", "FSDP_", "PMI_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_")

@@ -14,10 +14,12 @@ transitions about 0.35 GB: 1.5 GB, at most 2.1 GB while saving.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import re
+import resource
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +29,11 @@ import torch
 from torch import Tensor
 
 from pwm.errors import UserError
-from pwm.run.files import replace_text
+from pwm.run.files import remedy, replace_text
 
 KEPT = 2
 REPLAY = "replay"
+LONGEST_REASON = 200  # characters
 UNCHECKED = (REPLAY, "env")
 """Parts of a state that may hold non-finite numbers: rows never written, a simulation that diverged."""
 PLAIN = (bool, int, float, str, bytes, type(None))
@@ -100,7 +103,7 @@ class Checkpoints:
             self.discard(epoch)
             raise UserError(
                 f"cannot save the checkpoint of epoch {epoch} in {self.folder}: {error.strerror or error}; "
-                f"{self.kept()}; make room and run the same command again"
+                f"{self.kept()}; {remedy(error)} and run the same command again"
             ) from error
 
     def load_latest(self, replay: bool = True, until: int | None = None) -> tuple[dict[str, Any], int] | None:
@@ -182,7 +185,9 @@ class Checkpoints:
             try:
                 torch.save(content, file)
             except RuntimeError as error:  # how torch's writer reports that a write came up short
-                raise OSError(str(error).splitlines()[0]) from error
+                bounded = resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+                number = errno.EFBIG if bounded else errno.ENOSPC
+                raise OSError(number, os.strerror(number)) from error
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -231,6 +236,19 @@ class Checkpoints:
             named = re.fullmatch(r"(?:epoch|replay)-(\d+)(?:-\d+)?\.pt", path.name)
             if named and int(named[1]) not in keep:
                 _remove(path)
+
+
+MISFITS = (KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError)
+"""What loading a state into something of another shape raises."""
+
+
+def misfit(error: BaseException) -> str:
+    """The first thing that did not fit, in one line of bounded length."""
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    telling = [line for line in lines[1:] if "mismatch" in line or "key(s)" in line]
+    return (telling or lines)[0][:LONGEST_REASON]
 
 
 class _Unreadable(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import os
@@ -13,6 +14,13 @@ def replace_text(path: Path, text: str) -> None:
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
+
+
+def remedy(error: OSError) -> str:
+    """What lets a write succeed that failed with ``error``."""
+    if error.errno == errno.EFBIG:
+        return "raise the limit on the size of files (ulimit -f)"
+    return "make it writable" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else "make room"
 
 
 def set_aside(path: Path, why: str) -> Path:

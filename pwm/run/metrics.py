@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pwm.errors import UserError
+from pwm.run.files import remedy
 from pwm.run.folder import RunFolder
 from pwm.run.screen import Screen
 
@@ -198,5 +199,5 @@ def jsonable(value: Any) -> Any:
 def _refused(path: Path, error: OSError) -> UserError:
     return UserError(
         f"cannot write {path}: {error.strerror or error}; the last checkpoint is kept; "
-        "make room and run the same command again"
+        f"{remedy(error)} and run the same command again"
     )

@@ -8,7 +8,7 @@ import pytest
 FAULTS = """
 import resource, sys
 import torch
-from pwm.learning.memory import keep_freed_memory
+from pwm.memory import keep_freed_memory
 if sys.argv[1] == "kept" and not keep_freed_memory():
     print("no glibc"); sys.exit()
 x = torch.ones(10_000_000)  # 40 MB

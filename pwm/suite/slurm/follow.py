@@ -33,7 +33,10 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="of this seed's jobs only")
     cluster_config.add_argument(parser)
     args = parser.parse_args(argv)
-    (name,) = experiments.select([args.name])[:1]
+    chosen = experiments.select([args.name])
+    if len(chosen) > 1:
+        raise UserError(f"{args.name} are {len(chosen)} experiments: name one of {', '.join(chosen)}")
+    name = chosen[0]
     cluster = cluster_config.load(args.cluster)
     suffix = ".err" if args.err else ".out"
     path = _newest(cluster, name, suffix, args.seed)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.config.compose import choices
+from pwm.errors import UserError
 from pwm.run import metrics
 from pwm.run.folder import RunFolder
 from pwm.suite import experiments
@@ -22,6 +23,7 @@ HEADER = (
 )  # fmt: skip
 LEFT = (0, 2, 3, 10)
 RECENT = 50  # rows whose pace the ETA assumes
+LONGEST_WATCH_S = 86_400.0
 CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -48,6 +50,8 @@ def run(argv: list[str]) -> int:
     cluster_config.add_argument(parser)
     parser.add_argument("--watch", type=float, metavar="SECONDS", help="print it again every SECONDS")
     args = parser.parse_args(argv)
+    if args.watch is not None and not 0 <= args.watch <= LONGEST_WATCH_S:
+        raise UserError(f"--watch {args.watch:g}: expected seconds, at most {LONGEST_WATCH_S:,.0f}")
     runs = Path(cluster_config.load(args.cluster).runs)
     while True:
         text = table(runs)
