@@ -52,6 +52,8 @@ class TrainingRun:
         self._evaluator: Evaluator | None = None
         self._reported = self._saved = 0
         self._epoch_seconds = 0.0
+        # A CPU would only do one instead of the other, with another copy of everything in memory.
+        self._beside = self.trainer.device.type == "cuda"
 
     def to_the_end(self) -> int:
         """Train to the last epoch, or until asked to stop; returns the exit code."""
@@ -215,7 +217,7 @@ class TrainingRun:
         return STOPPED
 
     def _save(self) -> None:
-        """A checkpoint: of a single process written while the training goes on, of several whole once the
+        """A checkpoint: of a single process with a GPU written while that goes on, of several whole once the
         main process has written its part."""
         self._saving.join()  # before another state is held
         epoch = self.trainer.epoch
@@ -223,12 +225,13 @@ class TrainingRun:
         state |= {"reported": self._reported, "clock": self._clock.state_dict()}
         score, number = self.trainer.returns()["R"], self.processes.number
         self._saved = epoch
-        if number == 1:
+        if number == 1 and self._beside:
             held = on_cpu(state, copy=True)
             self._saving.start(lambda: self.checkpoints.save(held, epoch, score))
             return
         try:
-            self.processes.agree(lambda: self.checkpoints.save_replay(state.pop(REPLAY), epoch))
+            if number > 1:
+                self.processes.agree(lambda: self.checkpoints.save_replay(state.pop(REPLAY), epoch))
             self._on_main(lambda: self.checkpoints.save(state, epoch, score, number))
         except UserError:
             self.checkpoints.discard(epoch)

@@ -16,6 +16,8 @@ import pytest
 import torch
 
 from pwm.cli import main
+from pwm.commands import loop
+from pwm.config.types import TrainConfig
 from pwm.run.checkpoint import Checkpoints
 from pwm.run.signals import STOPPED
 
@@ -107,6 +109,25 @@ def test_stopped_by_a_signal_and_started_again_it_is_as_if_never_stopped(
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0 and "resuming" in output, output
     assert_same(whole, folder)
+
+
+def test_checkpoints_written_beside_the_training_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Beside(loop.TrainingRun):
+        def __init__(self, config: TrainConfig) -> None:
+            super().__init__(config)
+            self._beside = True
+
+    monkeypatch.setattr(loop, "TrainingRun", Beside)
+    folder = tmp_path / "run"
+    for epochs in (5, 8):
+        assert main([*TINY, f"run={folder}", "lr_schedule=constant", f"max_epochs={epochs}"]) == 0
+    monkeypatch.undo()
+    other = tmp_path / "other"
+    for epochs in (5, 8):
+        assert main([*TINY, f"run={other}", "lr_schedule=constant", f"max_epochs={epochs}"]) == 0
+    assert_same(folder, other)
 
 
 def test_killed_without_warning_it_loses_at_most_one_checkpoint_interval(whole: Path, tmp_path: Path) -> None:
