@@ -30,7 +30,7 @@ said = $(filter-out 0 no false,$(1))
 ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
 SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(call said,$(DRY_RUN)),--dry-run)
 
-.PHONY: help demo test lint bench gpu image sif peak-r report lock jobs submit sweep status sync rehearse rehearse-down
+.PHONY: help demo test lint bench gpu campaign image sif peak-r report lock jobs submit sweep status sync rehearse rehearse-down
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -49,6 +49,9 @@ bench: $(STAMP) ## measure simulation, updates and whole epochs (ARGS='alg=st_fl
 
 gpu: $(STAMP) ## what only a GPU can tell, in 9 minutes: gpu/gpu.md (ARGS=--tiny tries it on a CPU)
 	@$(RUN) -m pwm gpu $(ARGS)
+
+campaign: $(STAMP) ## kill, fill disks and lose processes for half an hour, and look that nothing is lost (ARGS=--help)
+	@$(RUN) -m tests.campaign $(ARGS)
 
 image: $(STAMP) ## build the image with Docker (ARGS=--cpu for one without CUDA)
 	@$(RUN) -m pwm image build $(ARGS)

@@ -42,6 +42,13 @@ STOP_FILE = "PWM_STOP_FILE"
 """Environment variable: a file whose appearance has the effect of SIGUSR2, for launchers under ``srun``."""
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGHUP)
 INTERRUPTED = 130
+LOST = 76
+"""Code in the report of a process that only lost its peer."""
+PEER_LOST = (
+    *("onnection closed by peer", "onnection reset by peer", "onnection refused", "roken pipe"),
+    *("NCCL", "Timed out waiting", "Application timeout"),
+)
+"""What torch says then, whatever the backend."""
 POLL_S = 0.2
 GRACE_S = 30.0
 """How long the others may take to end once one process has failed."""
@@ -97,7 +104,7 @@ def launch_command(config: TrainConfig, overrides: list[str], nodes: Nodes, fold
     }
     if nodes.address is not None:
         flags |= {"machine_rank": nodes.rank, "main_process_ip": nodes.address}
-    command = [*PYTHON, "-m", "accelerate.commands.launch"]
+    command = [*PYTHON, "-m", "pwm.commands.agent"]
     if config.num_processes > 1:  # without GPUs, too, this is what makes accelerate start several
         command.append("--multi_gpu")
     command += [f"--{name}={value}" for name, value in sorted(flags.items())]
@@ -127,8 +134,10 @@ def _reported(run: Callable[[], int], folder: Path) -> int:
         code, message = error.exit_code, str(error)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except Exception:
-        if not any(_failed(report) for report in _reports(folder)):  # else it only lost its peer
+    except Exception as error:
+        if any(words in str(error) for words in PEER_LOST):
+            code = LOST
+        elif not any(_failed(report) for report in _reports(folder)):
             traceback.print_exc()
     if launcher_is_gone():
         shutil.rmtree(folder, ignore_errors=True)
@@ -230,15 +239,16 @@ def _outcome(returncode: int, reports: list[dict[str, Any]], processes: int, del
     messages = list(dict.fromkeys(report["message"] for report in reports if report["message"]))
     if messages:
         raise UserError("; ".join(messages))
-    failed = [report["code"] for report in reports if _failed(report)]
+    failed = [report["code"] for report in reports if _failed(report) and report["code"] != LOST]
     if failed:
         return int(failed[0])
-    if len(reports) < processes:
+    died = processes - sum(report["code"] != LOST for report in reports)
+    if died:
         if delivered:  # before it was ready to save
             return 128 + delivered[-1]
         raise UserError(
-            f"{processes - len(reports)} of {processes} training processes died without an error of their "
-            f"own (accelerate launch: exit code {returncode}); out of memory? "
+            f"{processes - len(reports) or died} of {processes} training processes died without an error of "
+            f"their own (accelerate launch: exit code {returncode}); out of memory? "
             "The same command resumes from the last checkpoint"
         )
     return max(int(report["code"]) for report in reports)

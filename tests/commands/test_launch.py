@@ -108,7 +108,7 @@ def test_the_command_line() -> None:
     assert command == [
         *PYTHON,
         "-m",
-        "accelerate.commands.launch",
+        "pwm.commands.agent",
         "--multi_gpu",
         "--config_file=at/accelerate.yaml",
         "--dynamo_backend=no",
