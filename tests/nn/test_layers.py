@@ -12,7 +12,7 @@ from torch.autograd import gradcheck
 
 from pwm.nn.ensemble import EnsembleMLP
 from pwm.nn.layers import Linear, Mish, NormedLinear, PairedLinear, SimNorm, join, mlp
-from pwm.nn.linear import linear
+from pwm.nn.linear import _dense, linear
 
 
 def gradients(result: Tensor, inputs: list[Tensor]) -> list[Tensor]:
@@ -41,6 +41,16 @@ def test_linear_of_strided_input_and_gradient() -> None:
     grad = torch.randn(64, 512).t()
     (ours,) = torch.autograd.grad(linear(x, weight), x, grad)
     torch.testing.assert_close(ours, grad @ weight, rtol=1e-5, atol=1e-4)
+
+
+def test_onednn_is_given_no_gaps() -> None:
+    """A column block of a larger weight, and its transpose: oneDNN computes with them, a thousand times slower."""
+    whole = torch.randn(64, 160)
+    for gapped in (whole[:, :96], whole[::2, :96], whole[:, 64:], torch.randn(192, 64).t()[:, ::2]):
+        dense = _dense(gapped)
+        assert dense.is_contiguous() and torch.equal(dense, gapped)
+    for given in (whole, whole.t(), whole[3:9]):
+        assert _dense(given) is given  # nothing is copied
 
 
 def test_linear_second_derivative() -> None:
