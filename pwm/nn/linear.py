@@ -14,7 +14,7 @@ def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _dense(x: Tensor) -> Tensor:
-    """``x`` ``[n, m]`` without gaps between rows or columns, with which oneDNN takes a thousand times as long."""
+    """``x`` ``[n, m]`` without gaps between rows or columns: oneDNN takes a thousand times as long."""
     return x if x.is_contiguous() or x.t().is_contiguous() else x.contiguous()
 
 

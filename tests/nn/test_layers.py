@@ -44,7 +44,7 @@ def test_linear_of_strided_input_and_gradient() -> None:
 
 
 def test_onednn_is_given_no_gaps() -> None:
-    """A column block of a larger weight, and its transpose: oneDNN computes with them, a thousand times slower."""
+    """It computes with a block of a larger weight, too, but a thousand times slower."""
     whole = torch.randn(64, 160)
     for gapped in (whole[:, :96], whole[::2, :96], whole[:, 64:], torch.randn(192, 64).t()[:, ::2]):
         dense = _dense(gapped)
