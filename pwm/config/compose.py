@@ -21,7 +21,6 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
-from yaml import YAMLError
 
 import pwm
 from pwm.config.types import EnvConfig, TrainConfig
@@ -79,7 +78,7 @@ def from_yaml(text: str) -> TrainConfig:
     """
     try:
         loaded = OmegaConf.create(text)
-    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+    except Exception as error:  # whatever a damaged file is to YAML and OmegaConf
         raise UserError(f"not a configuration: {_one_line(error)}") from error
     return _typed(loaded)
 
