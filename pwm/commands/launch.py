@@ -54,6 +54,8 @@ GRACE_S = 30.0
 """How long the others may take to end once one process has failed."""
 MEET_S = 600.0
 """How long all processes of a node may take to begin, for which they wait for the other nodes."""
+AGENTS = ("ACCELERATE_", "PET_", "TORCHELASTIC_")
+"""How the variables begin that ``accelerate launch`` and torch's elastic agent take for flags."""
 CONFIG_FILE = "accelerate.yaml"
 CONFIG = "compute_environment: LOCAL_MACHINE\ndistributed_type: 'NO'\nparallelism_config: {}\n"
 """What ``accelerate launch`` reads instead of the user's configuration; all else is on its command line."""
@@ -154,9 +156,7 @@ def _launch(config: TrainConfig, overrides: list[str]) -> int:
             f"expected a multiple of {nodes.number}"
         )
     here = config.num_processes // nodes.number
-    with tempfile.TemporaryDirectory(prefix="pwm-launch-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        _put(folder / CONFIG_FILE, CONFIG)
+    with _meeting_place() as folder:
         with _collected_signals() as received:
             # A session of its own: what the terminal sends arrives here, and is handed on from here.
             process = subprocess.Popen(
@@ -169,10 +169,25 @@ def _launch(config: TrainConfig, overrides: list[str]) -> int:
         return _outcome(process.returncode, list(_reports(folder)), here, delivered)
 
 
+@contextlib.contextmanager
+def _meeting_place() -> Iterator[Path]:
+    """A folder in which the processes to be started report."""
+    with contextlib.ExitStack() as stack:
+        try:
+            prepared = tempfile.TemporaryDirectory(prefix="pwm-launch-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(prepared))
+            _put(folder / CONFIG_FILE, CONFIG)
+        except OSError as error:
+            raise UserError(
+                f"cannot write a temporary file: {error.strerror}; make room, or set TMPDIR to another folder"
+            ) from error
+        yield folder
+
+
 def _environment(folder: Path) -> dict[str, str]:
     """Of the processes to be started, which report in ``folder``."""
     environment = {**os.environ, REPORTS: str(folder), LAUNCHER: str(os.getpid())}
-    for name in [name for name in environment if name.startswith("ACCELERATE_")]:
+    for name in [name for name in environment if name.startswith(AGENTS)]:
         del environment[name]
     forget_launchers(environment)
     return environment | spared()

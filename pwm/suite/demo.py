@@ -6,6 +6,7 @@ stopped, and a finished one only prints its table again.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from pwm.arguments import Parser
 from pwm.config.compose import compose
 from pwm.errors import UserError
 from pwm.interpreter import PYTHON
+from pwm.run.signals import LAUNCHER
 from pwm.suite import experiments, logs, peak_r
 
 TRAIN = (*PYTHON, "-u", "-m", "pwm", "train")
@@ -59,7 +61,12 @@ def _show(command: list[str], display: Display) -> None:
     """Run one training and show its output; its last lines are part of the error when it fails."""
     last: deque[str] = deque(maxlen=KEPT_LINES)
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, LAUNCHER: str(os.getpid())},  # it ends with this one, and saves
     )
     assert process.stdout is not None
     try:

@@ -58,6 +58,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"ACCELERATE_TORCH_DEVICE": "meta", "ACCELERATE_USE_PARALLELISM_CONFIG": "true"},
         {"PMI_SIZE": "1", "OMPI_COMM_WORLD_RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"},
         {"SLURM_NNODES": "2", "SLURM_NTASKS": "2"},
+        {"MASTER_ADDR": "192.0.2.1", "MASTER_PORT": "1", "PWM_LAUNCH": "always"},
+        {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "3", "PWM_LAUNCH": "always"},
         {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
     ],
 )
@@ -110,6 +112,7 @@ def test_somebodys_configuration_of_accelerate_is_not_read(tmp_path: Path, conte
     (tmp_path / "accelerate" / "default_config.yaml").write_text(content)
     (tmp_path / "tmp").mkdir()
     env = {"HF_HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp"), "ACCELERATE_DEBUG_MODE": "1"}
+    env |= {"PET_NNODES": "2", "MASTER_ADDR": "192.0.2.1", "MASTER_PORT": "1", "TORCHELASTIC_RUN_ID": "x"}
     done = pwm("train", *SMALL, "num_processes=2", f"run={tmp_path / 'run'}", env=env)
     assert done.returncode == 0, done.stderr
     left = [path.name for path in (tmp_path / "tmp").iterdir()]
@@ -176,6 +179,22 @@ def test_trainers_end_with_their_launcher_and_save(tmp_path: Path) -> None:
     assert rows[-1] in (saved - 1, saved)
     done = pwm("train", *SMALL, f"max_epochs={saved + 3000000}", "--cfg=job")
     assert done.returncode == 0
+
+
+def test_the_demos_training_ends_with_the_demo(tmp_path: Path) -> None:
+    words = ["suite", "demo", "env=cartpole", "max_epochs=100000"]
+    process = subprocess.Popen([*PWM, *words], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "[3/" in line:
+            break
+    process.kill()
+    process.wait()
+    log = tmp_path / "runs" / "demo" / "st_baseline-s0" / "train.log"
+    deadline = time.monotonic() + 60
+    while "stopped by the end of its launcher" not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_a_signal_ends_who_waits_for_peers_that_never_come(tmp_path: Path) -> None:

@@ -200,3 +200,23 @@ def test_following_shows_what_is_added_and_goes_on_to_a_newer_log(
         follow.run([*MINE, "mt_flow_v2", "-f"])
     out = capsys.readouterr().out
     assert out.index("first") < out.index("second") < out.index("_2.out <==\nnewer")
+
+
+def test_each_number_is_what_it_says_or_is_not_shown(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path("runs/st_flow_v1-s0")
+    run.mkdir(parents=True)
+    rows = [
+        '{"epoch": 1, "max_epochs": "6", "R": true, "seconds": "9"}',
+        '{"epoch": 2, "R": 2.5}',
+        '{"epoch": true}',
+    ]
+    (run / "metrics.jsonl").write_text("\n".join(rows))
+    in_2099 = 4_070_908_800
+    os.utime(run / "metrics.jsonl", (in_2099, in_2099))
+    Path("runs/st_flow_v1-s007").mkdir()
+    status.run(["--cluster", "mine.yaml"])
+    said = capsys.readouterr().out
+    (line,) = [line.split() for line in said.splitlines() if line.startswith("st_flow_v1")]
+    assert line[1:] == ["0", "-", "no", "job", "-", "2/?", "2.50", "2.50", "-", "-"]

@@ -32,7 +32,7 @@ class Progress:
     """How far a run is, read from its metrics."""
 
     epoch: int
-    epochs: int
+    epochs: int | None  # None where the rows do not say
     R: float
     peak: float
     age: float  # seconds since the last row; nan where the file's time is none
@@ -41,7 +41,7 @@ class Progress:
     @property
     def finished(self) -> bool:
         """Whether the last epoch is done."""
-        return self.epoch >= self.epochs
+        return self.epochs is not None and self.epoch >= self.epochs
 
 
 def run(argv: list[str]) -> int:
@@ -91,7 +91,7 @@ def progress(folder: RunFolder) -> Progress | None:
     returns = [metrics.number(row.get("R")) for row in rows]
     finite = [value for value in returns if math.isfinite(value)]
     last, before = rows[-1], rows[-min(len(rows), RECENT)]
-    epochs = metrics.whole(last.get("max_epochs")) or last["epoch"]
+    epochs = metrics.whole(last.get("max_epochs"))
     written = changed(folder.metrics)
     done = last["epoch"] - before["epoch"]
     seconds = metrics.number(last.get("seconds")) - metrics.number(before.get("seconds"))
@@ -101,7 +101,7 @@ def progress(folder: RunFolder) -> Progress | None:
         R=returns[-1],
         peak=max(finite, default=math.nan),
         age=max(0.0, time.time() - written) if written else math.nan,
-        left=(epochs - last["epoch"]) * seconds / done if done > 0 else math.nan,
+        left=(epochs - last["epoch"]) * seconds / done if done > 0 and epochs is not None else math.nan,
     )
 
 
@@ -134,7 +134,7 @@ def _cells(
         job.id if job else ids[-1] if ids else "-",
         _state(job, ids, now, answered),
         f"{job.elapsed or '-'}/{job.limit or '-'}" if job else "-",
-        f"{now.epoch}/{now.epochs}" if now else "-",
+        f"{now.epoch}/{now.epochs or '?'}" if now else "-",
         f"{now.R:.2f}" if now else "-",
         f"{now.peak:.2f}" if now else "-",
         duration(now.age) if now else "-",
