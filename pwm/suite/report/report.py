@@ -14,7 +14,7 @@ from pwm.suite import logs
 from pwm.suite.report import answers, figures, measures, runs, statistics
 from pwm.suite.report.document import Document, Figures, Heading, Items, Table, Text
 from pwm.suite.report.measures import Comparison
-from pwm.suite.report.runs import Collected
+from pwm.suite.report.runs import NO_SAMPLE, Collected
 
 RUNS, OUT = Path("runs"), Path("report")
 PICTURES = "figures"
@@ -150,6 +150,9 @@ def _summary(document: Document, found: Collected) -> None:
                 note=True,
             )
         )
+    mixed = [problem for problem in found.problems if NO_SAMPLE in problem]
+    if mixed:
+        document.add(Text(f"{'; '.join(mixed)}.", note=True))
     absent = answers.missing(found)
     if absent:
         document.add(Text(f"No run at all: {', '.join(absent)}.", note=True))

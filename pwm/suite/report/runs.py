@@ -30,6 +30,7 @@ NOT_COMPARED = {*MAY_CHANGE, "name", "seed"}
 MAY_GROW = "max_epochs"
 """In which a run may differ from an older copy of itself."""
 UNKNOWN = "unknown"
+NO_SAMPLE = "differ in more than the seed, so they are not one sample"
 LONGEST_REASON = 200  # characters
 
 
@@ -349,7 +350,7 @@ def _samples(runs: list[Run], problems: list[str]) -> list[Run]:
         first = (own or next(iter(samples.values())))[0]
         marks = _marks([sample[0] for sample in samples.values()])
         problems.append(
-            f"{name}: its runs differ in more than the seed, so they are not one sample: {'; '.join(marks)}"
+            f"{name}: its runs {NO_SAMPLE}: {'; '.join(marks)}"
             + ("" if own else "; none of them is the experiment as it is defined")
         )
         for sample, mark in zip(samples.values(), marks, strict=True):
