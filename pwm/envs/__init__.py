@@ -28,6 +28,8 @@ ENVS: dict[str, tuple[str, str]] = {
     "dflex_hopper": ("pwm.envs.dflex.env", "Hopper"),
     "dflex_humanoid": ("pwm.envs.dflex.env", "Humanoid"),
     "dflex_snu_humanoid": ("pwm.envs.dflex.env", "SNUHumanoid"),
+    "double_pendulum": ("pwm.envs.newton.double_pendulum", "DoublePendulum"),
+    "hopper": ("pwm.envs.newton.hopper", "Hopper"),
 }
 """Name of every environment: its module (imported when first made) and class."""
 

@@ -92,7 +92,8 @@ class Panel:
         self._camera = view.follow(episode.segments[:, 0, 0])
         self._tiles = _stripes() if episode.planar else _squares()
         self._radii = np.array([capsule.radius for capsule in episode.capsules])
-        colors = np.array([to_rgb(LIMBS if capsule.body else ROOT) for capsule in episode.capsules])
+        root = episode.capsules[0].body  # those before it are massless
+        colors = np.array([to_rgb(ROOT if capsule.body == root else LIMBS) for capsule in episode.capsules])
         self._colors = np.stack([colors, 0.7 * colors + 0.3], 1)
         axes.set(xlim=0.5 * SCALE * SIZE[0] * np.array([-1.0, 1.0]), ylim=(BOTTOM, -BOTTOM), facecolor=GROUND)
         axes.set(xticks=[], yticks=[])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from pwm.envs import make
+from pwm.envs import DRAWABLE, make
 from pwm.errors import UserError
 
-NAMES = ["ant", "cartpole"]
+NAMES = list(DRAWABLE)
 
 
 def actions(env: Any, generator: torch.Generator) -> torch.Tensor:
