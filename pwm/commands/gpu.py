@@ -47,6 +47,8 @@ POINTS = 25
 CURVE = ("env_steps", "seconds", "R", "forward_velocity", "latent_spread", "action_spread", "eval_R")
 GRACE_S = 30.0
 """For a training to save and end."""
+SLOWER = 5.0
+"""How many times the limits a part may take where it is only tried."""
 LEAST_S = 20.0
 """With less time left no part is begun."""
 
@@ -105,7 +107,7 @@ def run(argv: list[str]) -> int:
         elif left < LEAST_S:
             print(f"{part}: no time left; the same command goes on here", flush=True)
         else:
-            share = limit or left / (len(parts) - index) - GRACE_S
+            share = limit * (SLOWER if args.tiny else 1.0) or left / (len(parts) - index) - GRACE_S
             _in_its_own_process(part, args.out, args.tiny, max(LEAST_S / 2, min(share, left)))
     results = {part: _kept(args.out, part) for part in parts}
     replace_text(args.out / "gpu.json", json.dumps(results, indent=1) + "\n")

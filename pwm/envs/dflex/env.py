@@ -185,7 +185,7 @@ class Ant(DflexEnv):
 
 
 class Hopper(DflexEnv):
-    """Hop along x on one leg, in the plane."""
+    """Hop along x on one leg, in the plane: see :class:`pwm.envs.newton.hopper.Hopper`."""
 
     NAME, CLASS = "dflex_hopper", "HopperEnv"
 
