@@ -11,6 +11,7 @@ at hand.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -26,6 +27,7 @@ from pwm.interpreter import PYTHON
 from pwm.run import metrics
 from pwm.run.files import replace_text
 from pwm.run.folder import RunFolder
+from pwm.run.signals import LAUNCHER
 
 if TYPE_CHECKING:
     from pwm.envs.base import VectorEnv
@@ -244,6 +246,7 @@ def _learn(part: str, out: Path, overrides: tuple[str, ...], seconds: float) -> 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, LAUNCHER: str(os.getpid())},  # it ends with this one, and saves
     )
     try:
         _, said = process.communicate(timeout=seconds)
