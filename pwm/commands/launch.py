@@ -77,7 +77,7 @@ def launch(config: TrainConfig, overrides: list[str], run: Callable[[TrainConfig
         UserError: what ``run`` raised, in whichever process, or a process died.
     """
     heed()
-    check_numerics()
+    check_numerics(config.tf32)
     started = processes()
     folder = os.environ.get(REPORTS)
     if started > 1:

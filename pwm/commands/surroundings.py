@@ -22,11 +22,9 @@ MPI = (
     *("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_LOCAL_RANK"),
 )
 """What MPI tells its processes, and accelerate would believe."""
-NUMERICS = {
-    "NVIDIA_TF32_OVERRIDE": "tf32=true or tf32=false",
-    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "tf32=true or tf32=false",
-}
-"""Variables that change a run's numbers behind its configuration, and the configuration that says it."""
+TF32 = {"NVIDIA_TF32_OVERRIDE": ("0",), "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": ("0", "1")}
+"""Variables that say with what precision is computed, whatever the configuration says, and the values that
+do."""
 
 
 class Nodes(NamedTuple):
@@ -86,15 +84,18 @@ def processes() -> int:
     return number
 
 
-def check_numerics() -> None:
-    """See that nothing but the configuration says with what precision is computed.
+def check_numerics(tf32: bool) -> None:
+    """See that nothing contradicts the configuration's ``tf32``.
 
     Raises:
         UserError: a variable does.
     """
-    for name, instead in NUMERICS.items():
-        if name in os.environ:
-            raise _wrong(name, f"it changes the run's numbers: say {instead}")
+    for name, effective in TF32.items():
+        value = os.environ.get(name)
+        if value in effective and (value == "1") != tf32:
+            raise _wrong(
+                name, f"but tf32={str(tf32).lower()} is the run's: say tf32={str(not tf32).lower()}, or"
+            )
 
 
 def forget_launchers(environment: MutableMapping[str, str]) -> None:

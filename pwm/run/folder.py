@@ -169,6 +169,8 @@ class RunFolder:
                 f"{self.path} holds the runs {', '.join(children[:3])}{more}: name a folder in it, like "
                 f"run={self.path}/<name>"
             )
+        if self.begun:
+            return
         parent = RunFolder(self.path.resolve().parent)
         if parent.config_yaml.is_file() and parent.run_json.is_file():
             raise UserError(f"{self.path} lies in the run folder {parent.path}; choose another run=<folder>")

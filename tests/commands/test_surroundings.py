@@ -18,7 +18,7 @@ from pwm.run.signals import STOPPED
 
 SMALL = (
     *("alg=st_baseline", "scale=demo", "env=cartpole", "env.options.episode_length=16", "num_envs=16"),
-    *("wm_batch_size=16", "eval_episodes=2", "max_epochs=4"),
+    *("wm_batch_size=16", "eval_episodes=2", "max_epochs=4", "threads=1"),
 )
 PWM = (sys.executable, "-P", "-m", "pwm") if sys.version_info >= (3, 11) else (sys.executable, "-m", "pwm")
 
@@ -56,6 +56,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_USE_FSDP": "1", "FSDP_OFFLOAD_PARAMS": "true"},
         {"ACCELERATE_MIXED_PRECISION": "bf16", "ACCELERATE_USE_MEGATRON_LM": "true"},
         {"ACCELERATE_TORCH_DEVICE": "meta", "ACCELERATE_USE_PARALLELISM_CONFIG": "true"},
+        {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1", "NVIDIA_TF32_OVERRIDE": "1"},
         {"PMI_SIZE": "1", "OMPI_COMM_WORLD_RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"},
         {"SLURM_NNODES": "2", "SLURM_NTASKS": "2"},
         {"MASTER_ADDR": "192.0.2.1", "MASTER_PORT": "1", "PWM_LAUNCH": "always"},
@@ -87,6 +88,7 @@ def test_leftovers_in_the_environment_change_nothing(
         ({"OMPI_COMM_WORLD_SIZE": "4"}, "OMPI_COMM_WORLD_SIZE"),
         ({"MV2_COMM_WORLD_SIZE": "two"}, "MV2_COMM_WORLD_SIZE"),
         ({"NVIDIA_TF32_OVERRIDE": "0"}, "NVIDIA_TF32_OVERRIDE"),
+        ({"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "0"}, "say tf32=false or unset it; `unset TORCH_ALLOW_TF32"),
         ({"SLURM_NNODES": "", "MASTER_ADDR": "a"}, "SLURM_NNODES"),
         ({"SLURM_NNODES": "2", "MASTER_ADDR": "a"}, "SLURM_NODEID"),
         (
