@@ -93,9 +93,8 @@ def check_numerics(tf32: bool) -> None:
     for name, effective in TF32.items():
         value = os.environ.get(name)
         if value in effective and (value == "1") != tf32:
-            raise _wrong(
-                name, f"but tf32={str(tf32).lower()} is the run's: say tf32={str(not tf32).lower()}, or"
-            )
+            said, other = str(tf32).lower(), str(not tf32).lower()
+            raise _wrong(name, f"which contradicts tf32={said}: say tf32={other} or unset it")
 
 
 def forget_launchers(environment: MutableMapping[str, str]) -> None:
