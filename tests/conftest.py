@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-# Started by `nohup` or in the background of a script, they would be told to ignore what tests send, and so would
-# all that they start: a run leaves ignored what whoever started it had ignored.
+# Started by `nohup` or in the background of a script, they and all that they start would ignore what tests
+# send: a run leaves ignored what whoever started it had ignored.
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
     if signal.getsignal(number) is signal.SIG_IGN:
         default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
