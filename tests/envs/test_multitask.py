@@ -61,7 +61,7 @@ def test_a_single_task_needs_no_padding() -> None:
         (["ant", "cartpole"], 5, "num_envs=5 does not split evenly over 2 tasks"),
         ([], 4, "at least one"),
         (["ant", "ant"], 4, "none twice"),
-        (["ant", "hopper"], 4, "unknown env 'hopper'"),
+        (["ant", "cheetah"], 4, "unknown env 'cheetah'"),
     ],
 )
 def test_mistakes_are_named(tasks: list[str], num_envs: int, message: str) -> None:
