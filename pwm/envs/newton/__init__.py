@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-
 import warp
+
 from pwm.errors import UserError
 
 

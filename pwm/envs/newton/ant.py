@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import newton
 import torch
+import warp as wp
 from torch import Tensor
 
-import warp as wp
 from pwm.envs.base import Capsule, Point
 from pwm.envs.newton.env import NewtonEnv, cos_sin
 from pwm.envs.newton.solver import GroundContact, end_spheres
