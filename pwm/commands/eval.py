@@ -39,12 +39,6 @@ def run(argv: list[str]) -> int:
     folder = RunFolder(arguments.run)
     config = replace(folder.config(), device=arguments.device, eval_episodes=arguments.episodes)
     validate(config, environments=choices("env"))
-    tasks = len(config.tasks)
-    if config.eval_episodes % tasks:
-        raise UserError(
-            f"--episodes {arguments.episodes} does not split evenly over {tasks} tasks; "
-            f"take a multiple of {tasks}"
-        )
     state, epoch = _load(Checkpoints(folder.checkpoints), arguments.best)
     seed = config.seed + EVALUATION_SEED if arguments.seed is None else arguments.seed
     print(f"{config.name}: {folder.path}, {'best' if arguments.best else 'latest'} checkpoint, epoch {epoch}")

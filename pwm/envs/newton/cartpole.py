@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import pi
-from typing import ClassVar
 
 import newton
 import torch
@@ -34,22 +33,12 @@ class CartPole(NewtonEnv):
     """
 
     NAME = "cartpole"
-    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length",)
+    EPISODE_LENGTH = 240
     OBS_DIM = 5
     ACTUATED = slice(0, 1)
     STRENGTH = 1000.0
     SUBSTEPS = 4
     PLANAR = True
-
-    def __init__(
-        self,
-        num_envs: int,
-        device: torch.device,
-        seed: int,
-        auto_reset: bool,
-        episode_length: int = 240,
-    ) -> None:
-        super().__init__(num_envs, device, seed, auto_reset, episode_length)
 
     def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
         cart = builder.add_link(mass=_CART_MASS)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from math import pi
-from typing import ClassVar
 
 import newton
 import torch
+import warp as wp
 from torch import Tensor
 
-import warp as wp
 from pwm.envs.base import Capsule
 from pwm.envs.newton.env import NewtonEnv, cos_sin
 from pwm.envs.newton.solver import NO_CONTACT, GroundContact
@@ -34,22 +33,12 @@ class DoublePendulum(NewtonEnv):
     """
 
     NAME = "double_pendulum"
-    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length",)
+    EPISODE_LENGTH = 240
     OBS_DIM = 6
     ACTUATED = slice(1, 2)
     STRENGTH = 1000.0
     SUBSTEPS = 4
     PLANAR = True
-
-    def __init__(
-        self,
-        num_envs: int,
-        device: torch.device,
-        seed: int,
-        auto_reset: bool,
-        episode_length: int = 240,
-    ) -> None:
-        super().__init__(num_envs, device, seed, auto_reset, episode_length)
 
     def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
         across = _MASS / 12.0 * (_LENGTH**2 + _WIDTH**2)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import newton
 import torch
+import warp as wp
 from torch import Tensor
 
-import warp as wp
 from pwm.envs import randomness
 from pwm.envs.base import DT, Capsule, Step, diverged
 from pwm.envs.newton.solver import GroundContact, SubsteppingSolver
@@ -45,9 +45,10 @@ class NewtonEnv(ABC):
     """
 
     NAME: ClassVar[str]
-    OPTIONS: ClassVar[tuple[str, ...]]
+    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length",)
     CHOICES: ClassVar[Mapping[str, Collection[str]]] = {}
     """The values that an option may have, where they are names."""
+    EPISODE_LENGTH: ClassVar[int] = 1000
     OBS_DIM: ClassVar[int]
     ACTUATED: ClassVar[slice]
     """The actuated entries of ``joint_qd``."""
@@ -58,8 +59,14 @@ class NewtonEnv(ABC):
     """Whether it moves in the plane z = 0 only."""
 
     def __init__(
-        self, num_envs: int, device: torch.device, seed: int, auto_reset: bool, episode_length: int
+        self,
+        num_envs: int,
+        device: torch.device,
+        seed: int,
+        auto_reset: bool,
+        episode_length: int | None = None,
     ) -> None:
+        length = self.EPISODE_LENGTH if episode_length is None else episode_length
         self.name = self.NAME
         self.num_envs = num_envs
         self.device = device
@@ -68,7 +75,7 @@ class NewtonEnv(ABC):
         self.tasks: tuple[str, ...] = (self.name,)
         self.task = torch.zeros(num_envs, dtype=torch.int64, device=device)
         self.action_mask = torch.ones(num_envs, self.act_dim, device=device)
-        self.episode_length = torch.full((num_envs,), episode_length, device=device)
+        self.episode_length = torch.full((num_envs,), length, device=device)
         self._auto_reset = auto_reset
         self._asks = device.type == "cpu"  # whether an episode ended: elsewhere it would wait for the device
         self._generator = torch.Generator(device).manual_seed(seed)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from math import pi
-from typing import ClassVar
 
 import newton
 import torch
+import warp as wp
 from torch import Tensor
 
-import warp as wp
 from pwm.envs.base import Capsule, Point
 from pwm.envs.newton.env import NewtonEnv
 from pwm.envs.newton.solver import GroundContact, end_spheres
@@ -21,8 +20,8 @@ _LIMIT_KE = 1e3
 _STANDING = 0.45
 """m below the start: a torso lower than that has fallen."""
 _UPRIGHT = pi / 6.0
-_TORSO = (3.665191411972046, 0.0, 0.06924594193696976)
-"""Mass [kg], where on the body's x or y axis its centre is [m], and inertia about z [kg m^2]."""
+_TORSO = (3.665191411972046, 0.06924594193696976)
+"""Mass [kg] and inertia about z [kg m^2]."""
 _TORSO_CAPSULE = ((0.0, -0.2, 0.0), (0.0, 0.2, 0.0), 0.05)
 # Joint in the parent [m], limits [rad], mass, centre of mass, inertia, ends of the capsule and its radius.
 _LINKS: tuple[tuple[float, tuple[float, float], float, Point, float, Point, Point, float], ...] = (
@@ -49,27 +48,16 @@ class Hopper(NewtonEnv):
     """
 
     NAME = "hopper"
-    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length",)
     OBS_DIM = 11
     ACTUATED = slice(3, 6)
     STRENGTH = 200.0
     SUBSTEPS = 16
     PLANAR = True
 
-    def __init__(
-        self,
-        num_envs: int,
-        device: torch.device,
-        seed: int,
-        auto_reset: bool,
-        episode_length: int = 1000,
-    ) -> None:
-        super().__init__(num_envs, device, seed, auto_reset, episode_length)
-
     def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
         root, rest = {"armature": _ARMATURE, "damping": _ROOT_DAMPING}, {"armature": _ARMATURE}
         along, up = builder.add_link(mass=0.0), builder.add_link(mass=0.0)
-        mass, _, inertia = _TORSO
+        mass, inertia = _TORSO
         torso = builder.add_link(mass=mass, inertia=_about_z(inertia))
         raised = wp.transform(wp.vec3(0.0, _HEIGHT, 0.0), wp.quat_identity())
         joints = [
