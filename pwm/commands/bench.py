@@ -25,7 +25,8 @@ from pwm.run.provenance import describe
 
 DEFAULT_ALGS = ("st_baseline", "st_flow_v1", "st_flow_v2", "st_flow_v3")
 DEFAULTS = ("size=5M", "wm_batch_size=256", "num_envs=128")
-MATRIX = 2048
+MATRIX, GPU_MATRIX = 2048, 8192
+KERNELS = 25
 
 COLUMNS = (
     ("experiment", "name", "14s"),
@@ -67,7 +68,7 @@ def run(argv: list[str]) -> int:
         print("  ".join(_cell(rows[-1][key], spec) for _, key, spec in COLUMNS), flush=True)
     Path(arguments.json).write_text(json.dumps({"machine": describe(), "rows": rows}, indent=1) + "\n")
     print(
-        f"medians of {arguments.repeats}; peak: GFLOP/s of a {MATRIX}x{MATRIX} float32 matrix product; "
+        f"medians of {arguments.repeats}; peak: GFLOP/s of a large matrix product; "
         f"{torch.get_num_threads()} threads; written to {arguments.json}"
     )
     return 0
@@ -128,18 +129,24 @@ def _ready(config: TrainConfig) -> Trainer:
     return trainer
 
 
-def launches(config: TrainConfig) -> int | None:
-    """Kernels launched in an epoch; None without a GPU."""
+def profile(config: TrainConfig) -> dict[str, Any]:
+    """What an epoch is on a GPU: `launches` by the host, and of its `kernels` the `KERNELS` that take the
+    longest, as ``[name, calls, milliseconds]``; without a GPU None and none."""
     if not torch.cuda.is_available():
-        return None
+        return {"launches": None, "kernels": []}
     trainer = _ready(config)
     for _ in range(WARM_UP + 1):
         trainer.run_epoch()
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as recorded:
         trainer.run_epoch()
         torch.cuda.synchronize()
-    names = ("LaunchKernel", "GraphLaunch")
-    return sum(event.count for event in profile.key_averages() if any(name in event.key for name in names))
+    events = recorded.key_averages()
+    host = ("LaunchKernel", "GraphLaunch")
+    longest = sorted(events, key=lambda event: event.self_device_time_total, reverse=True)[:KERNELS]
+    return {
+        "launches": sum(event.count for event in events if any(name in event.key for name in host)),
+        "kernels": [[event.key, event.count, event.self_device_time_total / 1e3] for event in longest],
+    }
 
 
 def median(work: Callable[[], Any], device: torch.device, repeats: int) -> float:
@@ -159,11 +166,12 @@ def _matmul_rate(device: torch.device, repeats: int, bf16: bool) -> float:
     """FLOP/s of a square matrix product, the faster of torch's and ours; on a GPU in the precision of the run
     (a CPU without instructions for it takes minutes in bf16)."""
     bf16 = bf16 and device.type == "cuda"
-    x, weight = torch.randn(2, MATRIX, MATRIX, device=device)
+    size = GPU_MATRIX if device.type == "cuda" else MATRIX
+    x, weight = torch.randn(2, size, size, device=device)
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         ours = median(lambda: linear(x, weight), device, repeats)
         theirs = median(lambda: x @ weight, device, repeats)
-    return 2 * MATRIX**3 / min(ours, theirs)
+    return 2 * size**3 / min(ours, theirs)
 
 
 def _flops(work: Callable[[], Any]) -> float:

@@ -48,7 +48,9 @@ POINTS = 25
 """Of a learning curve that are kept."""
 CURVE = ("env_steps", "seconds", "R", "forward_velocity", "latent_spread", "action_spread", "eval_R")
 GRACE_S = 30.0
-"""For a training to save and end."""
+"""For a training to save and end, at most."""
+SAVING_S = 12.0
+"""What starting, saving and ending is expected to take of its share."""
 SLOWER = 5.0
 """How many times the limits a part may take where it is only tried."""
 LEAST_S = 20.0
@@ -57,24 +59,25 @@ LEAST_S = 20.0
 
 def plan() -> dict[str, float]:
     """The parts in their order, and the seconds that each may take; 0: a share of what is left."""
-    limits = {"tests": 130.0}
-    limits |= {f"speed {alg} {p}": 30.0 for p in PRECISIONS for alg in SPEED}
-    limits |= {"envs": 45.0, "speed mt_flow_v3 bf16": 40.0, "speed st_flow_v2 bf16-compiled": 60.0}
-    return limits | dict.fromkeys((*LEARN, "dflex"), 0.0)
+    limits = {"tests": 130.0, **dict.fromkeys(SPEEDS, 25.0), "envs": 45.0, "dflex": 120.0}
+    return limits | {"speed st_flow_v2 bf16-compiled": 60.0} | dict.fromkeys(LEARN, 0.0)
 
 
-SPEED = ("st_baseline", "st_flow_v2")
-PRECISIONS = {
+SETTINGS = {
     "bf16": "mixed_precision=bf16",
-    "bf16-eager": "mixed_precision=bf16 cuda_graphs=off",
     "tf32": "tf32=true",
     "float32": "tf32=false",
+    "bf16-eager": "mixed_precision=bf16 cuda_graphs=off",
+    "bf16-compiled": "mixed_precision=bf16 compile=true",
 }
-SETTINGS = {**PRECISIONS, "bf16-compiled": "mixed_precision=bf16 compile=true"}
+SPEEDS = (
+    *("speed st_baseline bf16", "speed st_flow_v2 bf16", "speed st_baseline tf32", "speed st_flow_v2 tf32"),
+    *("speed st_flow_v2 bf16-eager", "speed st_flow_v2 float32", "speed mt_flow_v3 bf16"),
+)
 LEARN = {
-    "learn st_baseline simnorm": "alg=st_baseline latent=simnorm",
-    "learn st_baseline standardized": "alg=st_baseline latent=standardized",
-    "learn st_flow_v2 standardized": "alg=st_flow_v2 latent=standardized",
+    "learn st_baseline simnorm": "alg=st_baseline latent=simnorm mixed_precision=bf16",
+    "learn st_baseline standardized": "alg=st_baseline latent=standardized mixed_precision=bf16",
+    "learn st_flow_v2 standardized": "alg=st_flow_v2 latent=standardized mixed_precision=bf16",
 }
 
 
@@ -109,7 +112,7 @@ def run(argv: list[str]) -> int:
         elif left < LEAST_S:
             print(f"{part}: no time left; the same command goes on here", flush=True)
         else:
-            share = limit * (SLOWER if args.tiny else 1.0) or left / (len(parts) - index) - GRACE_S
+            share = limit * (SLOWER if args.tiny else 1.0) or left / (len(parts) - index) - SAVING_S
             _in_its_own_process(part, args.out, args.tiny, max(LEAST_S / 2, min(share, left)))
     results = {part: _kept(args.out, part) for part in parts}
     replace_text(args.out / "gpu.json", json.dumps(results, indent=1) + "\n")
@@ -183,10 +186,10 @@ def _tests() -> Result:
 
 def _speed(alg: str, precision: str, overrides: tuple[str, ...]) -> Result:
     """Seconds and rates of an experiment at full scale in one precision."""
-    from pwm.commands.bench import launches, measure
+    from pwm.commands.bench import measure, profile
 
     config = compose([f"alg={alg}", *SETTINGS[precision].split(), "env=ant", *overrides])
-    return {"precision": precision, **measure(config, repeats=5), "launches": launches(config)}
+    return {"precision": precision, **measure(config, repeats=5), **profile(config)}
 
 
 def _envs(numbers: tuple[int, ...]) -> Result:

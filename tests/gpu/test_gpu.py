@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import subprocess
 from pathlib import Path
 
 import pytest
 import torch
 
-from pwm.cli import main
 from pwm.config.compose import compose
 from pwm.envs import make
+from pwm.interpreter import PYTHON
 from pwm.learning.trainer import Trainer, make_accelerator
 from pwm.run.checkpoint import Checkpoints
 from pwm.run.metrics import read_metrics
@@ -19,6 +20,7 @@ from tests.envs.test_parity import load, transitions
 
 pytestmark = [
     pytest.mark.gpu,
+    pytest.mark.usefixtures("fresh_accelerator"),
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here"),
 ]
 SMALL = (
@@ -69,13 +71,15 @@ def test_a_recorded_epoch_is_an_eager_one() -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cuda")])
-def test_a_run_goes_on_on_another_kind_of_device(
-    tmp_path: Path, first: str, second: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["train", "alg=mt_flow_v1", *SMALL, f"run={tmp_path / 'run'}"]
-    assert main([*command, "max_epochs=5", f"device={first}"]) == 0
-    assert main([*command, "max_epochs=8", f"device={second}"]) == 0
-    said = capsys.readouterr().out
+def test_a_run_goes_on_on_another_kind_of_device(tmp_path: Path, first: str, second: str) -> None:
+    command = [*PYTHON, "-m", "pwm", "train", "alg=mt_flow_v1", *SMALL, f"run={tmp_path / 'run'}"]
+    said = ""
+    for device, epochs in ((first, 5), (second, 8)):  # each of a process of its own, as accelerate needs it
+        done = subprocess.run(
+            [*command, f"max_epochs={epochs}", f"device={device}"], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        said += done.stdout
     assert ("its random numbers begin anew" in said) == (first != second)
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert [row["epoch"] for row in rows] == list(range(1, 9))

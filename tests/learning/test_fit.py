@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from pwm.config.compose import compose
 from pwm.data import Transitions
 from pwm.learning.trainer import Trainer, make_accelerator
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 SETTING = (
     *("size=tiny", "num_envs=64", "horizon=4", "wm_batch_size=64", "wm_lr=3e-3", "replay_capacity=64000"),
     "actor_init_scale=1",
 )
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> Iterator[None]:
-    """accelerate keeps the first precision of a process; a training process has only one."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def explored(*overrides: str) -> tuple[Trainer, Transitions]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from pwm.config.compose import compose
@@ -102,15 +100,7 @@ def trained(settings: str, recorder: Recorder | None) -> tuple[dict[str, Tensor]
     return {key: value.clone() for key, value in state.items()}, metrics
 
 
-@pytest.fixture
-def any_precision() -> Iterator[None]:
-    """accelerate keeps the first precision of a process."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-
-
-@pytest.mark.usefixtures("any_precision")
+@pytest.mark.usefixtures("fresh_accelerator")
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_training_with_graphs_is_training(settings: str, recorder: Recorder) -> None:
     """Bit for bit: nothing that an epoch depends on is a Python number or changes its place in memory, and
