@@ -8,12 +8,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from pwm import envs
 from pwm.arguments import Parser
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
@@ -27,6 +29,7 @@ DEFAULT_ALGS = ("st_baseline", "st_flow_v1", "st_flow_v2", "st_flow_v3")
 DEFAULTS = ("size=5M", "wm_batch_size=256", "num_envs=128")
 MATRIX, GPU_MATRIX = 2048, 8192
 KERNELS = 25
+NUM_ENVS = 128
 
 COLUMNS = (
     ("experiment", "name", "14s"),
@@ -42,18 +45,24 @@ COLUMNS = (
 
 
 def run(argv: list[str]) -> int:
-    """``pwm bench [--json FILE] [--repeats N] [alg=…] [key=value …]``; returns the exit code.
+    """``pwm bench [--json FILE] [--repeats N] [--envs] [alg=…] [key=value …]``; returns the exit code.
 
     Without ``alg=`` the four single-task experiments; sizes default to 5M, batch 256.
+
+    Raises:
+        UserError: an argument is wrong, or the file cannot be written.
     """
     parser = Parser(prog="pwm bench", description=__doc__)
     parser.add_argument("--json", default="bench.json", help="where to write the figures (bench.json)")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each; the median counts (5)")
+    parser.add_argument("--envs", action="store_true", help="environments alone, on one thread")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     arguments = parser.parse_intermixed_args(argv)
     if arguments.repeats < 1:
         raise UserError(f"--repeats {arguments.repeats}: expected at least 1")
     _check_writable(Path(arguments.json))
+    if arguments.envs:
+        return _bench_envs(arguments.overrides, Path(arguments.json), arguments.repeats)
     named = [text for text in arguments.overrides if text.startswith("alg=")]
     others = [text for text in arguments.overrides if not text.startswith("alg=")]
     given = {text.split("=")[0] for text in others}
@@ -72,6 +81,31 @@ def run(argv: list[str]) -> int:
         f"{torch.get_num_threads()} threads; written to {arguments.json}"
     )
     return 0
+
+
+def _bench_envs(overrides: list[str], path: Path, repeats: int) -> int:
+    """Those of Newton, and of dflex where it is installed."""
+    if overrides:
+        raise UserError(f"--envs takes no {overrides[0]}: it measures every environment at {NUM_ENVS}")
+    torch.set_num_threads(1)
+    rates = {}
+    for name in envs.ENVS if find_spec("dflex") else envs.DRAWABLE:
+        rates[name] = env_rate(envs.make(name, num_envs=NUM_ENVS), repeats)
+        print(f"{name:24s}{rates[name]:12,.0f} steps/s", flush=True)
+    path.write_text(json.dumps({"machine": describe(), "env_steps_per_s": rates}, indent=1) + "\n")
+    print(f"medians of {repeats}; {NUM_ENVS} environments, one thread; written to {path}")
+    return 0
+
+
+def env_rate(env: envs.VectorEnv, repeats: int) -> float:
+    """Environment steps per second, under random actions."""
+    action = torch.rand(env.num_envs, env.act_dim, device=env.device) * 2.0 - 1.0
+
+    def steps() -> None:
+        for _ in range(16):
+            env.step(action)
+
+    return 16 * env.num_envs / median(steps, env.device, repeats)
 
 
 def _check_writable(path: Path) -> None:

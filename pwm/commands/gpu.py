@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pwm.arguments import Parser
 from pwm.config.compose import compose
@@ -28,9 +28,6 @@ from pwm.run import metrics
 from pwm.run.files import replace_text
 from pwm.run.folder import RunFolder
 from pwm.run.signals import LAUNCHER
-
-if TYPE_CHECKING:
-    from pwm.envs.base import VectorEnv
 
 Result = dict[str, Any]
 
@@ -195,25 +192,12 @@ def _speed(alg: str, precision: str, overrides: tuple[str, ...]) -> Result:
 def _envs(numbers: tuple[int, ...]) -> Result:
     """Steps per second of the Ant alone."""
     from pwm import envs
+    from pwm.commands.bench import env_rate
     from pwm.learning.build import resolve_device
 
     device = resolve_device("auto")
-    return {"steps_per_s": {str(n): _rate(envs.make("ant", num_envs=n, device=device)) for n in numbers}}
-
-
-def _rate(env: VectorEnv) -> float:
-    """Environment steps per second."""
-    import torch
-
-    from pwm.commands.bench import median
-
-    action = torch.zeros(env.num_envs, env.act_dim, device=env.device)
-
-    def steps() -> None:
-        for _ in range(16):
-            env.step(action)
-
-    return 16 * env.num_envs / median(steps, env.device, repeats=5)
+    ants = (envs.make("ant", num_envs=number, device=device) for number in numbers)
+    return {"steps_per_s": {str(ant.num_envs): env_rate(ant, repeats=5) for ant in ants}}
 
 
 def _dflex(number: int) -> Result:
@@ -222,6 +206,7 @@ def _dflex(number: int) -> Result:
     import torch
 
     from pwm import envs
+    from pwm.commands.bench import env_rate
     from pwm.learning.build import resolve_device
 
     device = resolve_device("auto")
@@ -236,7 +221,11 @@ def _dflex(number: int) -> Result:
         action = 2 * torch.rand(number, theirs.act_dim, device=device) - 1
         found, expected = (env.step(action).final_observation for env in (ours, theirs))
         agreeing.append(((found - expected).abs() <= 1e-4).all(1).float().mean().item())
-    return {"ready_s": ready, "agreeing": sum(agreeing) / len(agreeing), "steps_per_s": _rate(theirs)}
+    return {
+        "ready_s": ready,
+        "agreeing": sum(agreeing) / len(agreeing),
+        "steps_per_s": env_rate(theirs, repeats=5),
+    }
 
 
 def _learn(part: str, out: Path, overrides: tuple[str, ...], seconds: float) -> Result:

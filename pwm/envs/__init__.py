@@ -20,6 +20,7 @@ __all__ = ["DRAWABLE", "ENVS", "MultiTaskEnv", "Step", "VectorEnv", "make", "mak
 
 ENVS: dict[str, tuple[str, str]] = {
     "ant": ("pwm.envs.newton.ant", "Ant"),
+    "anymal": ("pwm.envs.newton.anymal", "Anymal"),
     "cartpole": ("pwm.envs.newton.cartpole", "CartPole"),
     "dflex_ant": ("pwm.envs.dflex.env", "Ant"),
     "dflex_anymal": ("pwm.envs.dflex.env", "Anymal"),
@@ -30,6 +31,7 @@ ENVS: dict[str, tuple[str, str]] = {
     "dflex_snu_humanoid": ("pwm.envs.dflex.env", "SNUHumanoid"),
     "double_pendulum": ("pwm.envs.newton.double_pendulum", "DoublePendulum"),
     "hopper": ("pwm.envs.newton.hopper", "Hopper"),
+    "humanoid": ("pwm.envs.newton.humanoid", "Humanoid"),
 }
 """Name of every environment: its module (imported when first made) and class."""
 
@@ -78,9 +80,10 @@ def check_options(name: str, options: Mapping[str, Any]) -> type[Any]:
     for option in options:
         if option not in env_class.OPTIONS:
             raise choose_from(f"option of env {name}", option, env_class.OPTIONS)
-    length = options.get("episode_length", 1)
-    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
-        raise UserError(f"episode_length of env {name} must be a whole number of at least 1, got {length!r}")
+    for option in ("episode_length", "mass_matrix_interval"):
+        number = options.get(option, 1)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise UserError(f"{option} of env {name} must be a whole number of at least 1, got {number!r}")
     for option, allowed in env_class.CHOICES.items():
         if option in options and options[option] not in allowed:
             raise choose_from(option, options[option], allowed)

@@ -223,7 +223,7 @@ def test_misshapen_actions_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("antt", {}, "unknown env 'antt'; choose one of ant, cartpole"),
+        ("antt", {}, "unknown env 'antt'; choose one of ant, anymal"),
         (
             "ant",
             {"inertias": "true"},

@@ -13,9 +13,6 @@ from pwm.envs import randomness
 from pwm.envs.base import Step, diverged
 from pwm.envs.dflex.package import environments, expected_names
 
-MASS_MATRIX_INTERVAL = 16
-"""Substeps for which a mass matrix is held: the value of the Ant and of the recordings."""
-
 
 class DflexEnv:
     """One of dflex's environments, from random starts, with early termination and no gradient.
@@ -25,14 +22,17 @@ class DflexEnv:
 
     Options:
         episode_length: steps after which an episode is truncated.
+        mass_matrix_interval: substeps after which the mass matrix is made anew.
     """
 
     NAME: ClassVar[str]
     CLASS: ClassVar[str]
     """Name in ``dflex.envs``."""
-    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length",)
+    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length", "mass_matrix_interval")
     CHOICES: ClassVar[Mapping[str, Collection[str]]] = {}
     EPISODE_LENGTH: ClassVar[int] = 1000
+    MASS_MATRIX_INTERVAL: ClassVar[int] = 16
+    """Substeps after which the mass matrix is made anew, as in published runs."""
     VELOCITY: ClassVar[int | None] = 5
     """Index of the forward velocity [m/s] in the observation."""
 
@@ -43,6 +43,7 @@ class DflexEnv:
         seed: int,
         auto_reset: bool,
         episode_length: int | None = None,
+        mass_matrix_interval: int | None = None,
     ) -> None:
         length = self.EPISODE_LENGTH if episode_length is None else episode_length
         self.name = self.NAME
@@ -59,7 +60,7 @@ class DflexEnv:
                 episode_length=length,
                 no_grad=True,
                 stochastic_init=True,
-                MM_caching_frequency=MASS_MATRIX_INTERVAL,
+                MM_caching_frequency=mass_matrix_interval or self.MASS_MATRIX_INTERVAL,
             )
         # Its step ends episodes by calling reset. They are begun here instead: or not, without auto_reset.
         self._begin_episode = self._sim.reset
@@ -194,12 +195,14 @@ class Humanoid(DflexEnv):
     """Run along x on two legs, with 21 torques."""
 
     NAME, CLASS = "dflex_humanoid", "HumanoidEnv"
+    MASS_MATRIX_INTERVAL = 48
 
 
 class SNUHumanoid(DflexEnv):
     """Run along x on two legs, with 152 muscles."""
 
     NAME, CLASS = "dflex_snu_humanoid", "SNUHumanoidEnv"
+    MASS_MATRIX_INTERVAL = 8
 
 
 class Anymal(DflexEnv):

@@ -28,8 +28,7 @@ class CartPole(NewtonEnv):
     The reward is ``-t^2 - 0.1 t'^2 - 0.05 x^2 - 0.1 x'^2`` with t wrapped to [-pi, pi]; nothing
     terminates. ``joint_q`` is (x, t). Action 1 is a force of 1000 N on the cart.
 
-    Options:
-        episode_length: steps after which an episode is truncated.
+    Its options are those of every :class:`~pwm.envs.newton.env.NewtonEnv`.
     """
 
     NAME = "cartpole"

@@ -28,8 +28,7 @@ class DoublePendulum(NewtonEnv):
     The reward is ``-a^2 - b^2 - 0.1 (a'^2 + b'^2)`` with the angles wrapped to [-pi, pi]; nothing terminates.
     ``joint_q`` is (a, b). Action 1 is a torque of 1000 N m on the second hinge.
 
-    Options:
-        episode_length: steps after which an episode is truncated.
+    Its options are those of every :class:`~pwm.envs.newton.env.NewtonEnv`.
     """
 
     NAME = "double_pendulum"

@@ -42,19 +42,25 @@ class NewtonEnv(ABC):
     The reward of a step is that of the observation before it and the clipped action. An episode is
     truncated after ``episode_length`` steps unless it terminates at that very step, and where its simulation
     diverges, which leaves the other environments untouched.
+
+    Options of every one:
+        episode_length: steps after which an episode is truncated.
+        mass_matrix_interval: substeps after which the mass matrix is made anew.
     """
 
     NAME: ClassVar[str]
-    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length",)
+    OPTIONS: ClassVar[tuple[str, ...]] = ("episode_length", "mass_matrix_interval")
     CHOICES: ClassVar[Mapping[str, Collection[str]]] = {}
     """The values that an option may have, where they are names."""
     EPISODE_LENGTH: ClassVar[int] = 1000
     OBS_DIM: ClassVar[int]
     ACTUATED: ClassVar[slice]
     """The actuated entries of ``joint_qd``."""
-    STRENGTH: ClassVar[float]
-    """Joint torque [N m] or force [N] at action 1."""
+    STRENGTH: ClassVar[float | tuple[float, ...]]
+    """Joint torque [N m] or force [N] at action 1, of all or of each."""
     SUBSTEPS: ClassVar[int]
+    MASS_MATRIX_INTERVAL: ClassVar[int] = 16
+    """Substeps after which the mass matrix is made anew, as in published runs."""
     PLANAR: ClassVar[bool] = False
     """Whether it moves in the plane z = 0 only."""
 
@@ -65,7 +71,9 @@ class NewtonEnv(ABC):
         seed: int,
         auto_reset: bool,
         episode_length: int | None = None,
+        mass_matrix_interval: int | None = None,
     ) -> None:
+        self._interval = mass_matrix_interval or self.MASS_MATRIX_INTERVAL
         length = self.EPISODE_LENGTH if episode_length is None else episode_length
         self.name = self.NAME
         self.num_envs = num_envs
@@ -81,6 +89,7 @@ class NewtonEnv(ABC):
         self._generator = torch.Generator(device).manual_seed(seed)
         self.generators = (self._generator,)
         self._starts: list[_Start] = []
+        self._strength = torch.tensor(self.STRENGTH, device=device)
         self._streams: dict[int, wp.Stream] = {}
         # A CUDA graph knows these by their addresses, so all of them are written in place.
         self._action = torch.zeros(num_envs, self.act_dim, device=device)
@@ -98,7 +107,7 @@ class NewtonEnv(ABC):
         scene.replicate(template, self.num_envs)
         # Validation would replace dflex's inertias, which no real body has, by physical ones.
         model = scene.finalize(device=str(self.device), skip_validation_inertia=True)
-        self._solver = SubsteppingSolver(model, contact, self.SUBSTEPS)
+        self._solver = SubsteppingSolver(model, contact, self.SUBSTEPS, self._interval)
         self._state, self._control = model.state(), model.control()
         self._joint_q = wp.to_torch(self._state.joint_q).view(self.num_envs, -1)
         self._joint_qd = wp.to_torch(self._state.joint_qd).view(self.num_envs, -1)
@@ -120,7 +129,7 @@ class NewtonEnv(ABC):
             raise ValueError(f"expected actions {list(self._action.shape)}, got {list(action.shape)}")
         torch.clamp(action.detach(), -1.0, 1.0, out=self._action)
         reward = self._reward(self._observation, self._action)
-        torch.mul(self._action, self.STRENGTH, out=self._torque)
+        torch.mul(self._action, self._strength, out=self._torque)
         with self._torch_stream():
             self._solver.step(self._state, self._state, self._control, None, DT)
         self._steps += 1

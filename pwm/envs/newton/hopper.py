@@ -43,8 +43,7 @@ class Hopper(NewtonEnv):
     height below -0.45 terminates. ``joint_q`` is (x, y, pitch, thigh, leg, foot); positive pitch leans
     forwards. Action 1 is a torque of 200 N m.
 
-    Options:
-        episode_length: steps after which an episode is truncated.
+    Its options are those of every :class:`~pwm.envs.newton.env.NewtonEnv`.
     """
 
     NAME = "hopper"

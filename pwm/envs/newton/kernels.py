@@ -39,6 +39,7 @@ class Tree:
     mass: wp.array[float]
     inertia: wp.array[wp.mat33]  # about the centre of mass
     armature: wp.array[float]  # [dofs]
+    stiffness: wp.array[float]
     damping: wp.array[float]
     limit_lower: wp.array[float]
     limit_upper: wp.array[float]
@@ -151,8 +152,9 @@ def contact_wrench(tree: Tree, k: int, pose: Pose, v: Spatial) -> Spatial:
 
 @wp.func
 def joint_torque(tree: Tree, d: int, q: float, qd: float, torque: float) -> float:
-    """Applied torque, viscous damping and the spring beyond the joint's limits."""
-    total = torque - tree.damping[d] * qd
+    """Applied torque, the spring towards coordinate 0, viscous damping and the spring beyond the joint's
+    limits."""
+    total = torque - tree.stiffness[d] * q - tree.damping[d] * qd
     if q < tree.limit_lower[d]:
         total += tree.limit_ke[d] * (tree.limit_lower[d] - q)
     if q > tree.limit_upper[d]:

@@ -64,21 +64,22 @@ def end_spheres(capsules: Sequence[Capsule]) -> list[Sphere]:
 class SubsteppingSolver(newton.solvers.SolverBase):
     """Reduced-coordinate, semi-implicit Euler steps for identical articulations, one per world.
 
-    One :meth:`step` is ``substeps`` equal substeps with the mass matrix of the first one, as dflex
-    takes them. The twist of a free root is integrated at the world's origin, and its position
-    advances with the new twist: ``p += (v + w x p) h``.
+    One :meth:`step` is ``substeps`` equal substeps, as dflex takes them: the mass matrix is that of the first
+    one and is made anew after every ``interval`` of them. A joint's ``target_ke`` is a spring towards its
+    coordinate 0, which acts always. The twist of a free root is integrated at the world's origin, and its
+    position advances with the new twist: ``p += (v + w x p) h``.
 
     Raises:
         ValueError: worlds that are not one articulation each, or joints that are neither revolute nor
             prismatic (nor a free root).
     """
 
-    def __init__(self, model: newton.Model, contact: GroundContact, substeps: int) -> None:
+    def __init__(self, model: newton.Model, contact: GroundContact, substeps: int, interval: int) -> None:
         super().__init__(model)
         self._worlds = model.articulation_count
         if self._worlds < 1 or model.body_count % self._worlds or model.joint_count != model.body_count:
             raise ValueError("every world must hold one and the same articulation")
-        self._substeps = substeps
+        self._substeps, self._interval = substeps, interval
         self._bodies = model.body_count // self._worlds
         self._dofs = model.joint_dof_count // self._worlds
         self._tree = self._build_tree(model, contact)
@@ -119,6 +120,7 @@ class SubsteppingSolver(newton.solvers.SolverBase):
             model.body_inertia[:bodies],
         )
         tree.armature, tree.damping = model.joint_armature[:dofs], model.joint_damping[:dofs]
+        tree.stiffness = model.joint_target_ke[:dofs]
         tree.limit_lower, tree.limit_upper = model.joint_limit_lower[:dofs], model.joint_limit_upper[:dofs]
         tree.limit_ke = model.joint_limit_ke[:dofs]
         spheres = contact.spheres
@@ -163,6 +165,7 @@ class SubsteppingSolver(newton.solvers.SolverBase):
             inputs=[
                 self._tree,
                 self._substeps,
+                self._interval,
                 dt / self._substeps,
                 rows(control.joint_f),
                 rows(state_in.joint_q),

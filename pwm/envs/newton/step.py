@@ -274,6 +274,7 @@ def step_kernel(num_bodies: int, num_dofs: int) -> Any:
     def step(
         tree: Tree,
         substeps: int,
+        interval: int,
         h: float,
         torque: wp.array2d[float],
         joint_q_in: wp.array2d[float],
@@ -293,7 +294,7 @@ def step_kernel(num_bodies: int, num_dofs: int) -> Any:
         root = load(tree, joint_q_in[e], joint_qd_in[e], q, qd)
         for substep in range(substeps):
             kinematics(tree, root, q, qd, pose, twist, wrench)
-            if substep == 0:
+            if substep % interval == 0:
                 mass_matrix(tree, pose, composite, mass)
                 factorize(tree, mass)
             generalized_force(tree, q, qd, torque[e], pose, twist, wrench, tau)

@@ -26,7 +26,7 @@ class AntEnv:
         MM_caching_frequency: int = 1,
     ) -> None:
         print("making an environment")
-        assert no_grad and stochastic_init and MM_caching_frequency == 16
+        assert no_grad and stochastic_init and MM_caching_frequency in (8, 16, 48)
         infinity = np.Inf  # type: ignore[attr-defined]
         self.space = spaces.Box(np.full(6, -infinity), np.full(6, infinity))
         self.num_envs, self.episode_length = num_envs, episode_length
