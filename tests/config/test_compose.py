@@ -126,7 +126,7 @@ REFUSED = [
         "alg=mt_flow_v9",
         "unknown alg 'mt_flow_v9'; choose one of mt_baseline, mt_baseline_matched, mt_flow_v1",
     ),
-    ("env=cheetah", "unknown env 'cheetah'; choose one of ant, cartpole"),
+    ("env=cheetah", "unknown env 'cheetah'; choose one of ant, anymal"),
     ("size=6M", "unknown size '6M'; choose one of 19M, 317M, 48M, 5M, tiny"),
     ("scale=huge", "unknown scale 'huge'; choose one of demo, full"),
     ("flow_substep=4", "unknown key 'flow_substep'; did you mean 'flow_substeps'?"),
@@ -141,7 +141,7 @@ REFUSED = [
     ("lr_schedule=cosine", "choose one of constant, linear"),
     ("mixed_precision=fp16", "choose one of bf16, no"),
     ("device=tpu", "unknown device 'tpu'; choose one of auto, cpu, cuda"),
-    ("tasks=[ant,cheetah]", "unknown task 'cheetah'; choose one of ant, cartpole"),
+    ("tasks=[ant,cheetah]", "unknown task 'cheetah'; choose one of ant, anymal"),
     # types
     ("num_envs=many", "num_envs=many: expected int"),
     ("num_envs=1.5", "num_envs=1.5: expected int"),

@@ -93,8 +93,8 @@ class Ant(LeggedEnv):
     LINKS = _links()
 
     def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
-        capsules = self._add_bodies(builder)
-        return capsules, GroundContact(end_spheres(capsules), ke=4e4, kd=1e4, kf=3e3, mu=0.75)
+        capsules, outlines = self._add_bodies(builder)
+        return capsules + outlines, GroundContact(end_spheres(capsules), ke=4e4, kd=1e4, kf=3e3, mu=0.75)
 
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
         height, speed, up, heading = (observation[:, k] for k in (0, 5, 27, 28))

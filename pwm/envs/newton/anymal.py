@@ -33,8 +33,9 @@ def _leg(index: int, front: float, left: float, axes: tuple[float, float, float]
             drive,
             (_THIGH, _THIGH),
             (((0.1103, 0.0, -0.285), (-0.0097, 0.0, -0.285), 0.06),),
+            ((ORIGIN, drive, 0.04),),
         ),
-        Body(0.11309733241796494, foot, (_SHANK, _SHANK), ((foot, foot, 0.03),)),
+        Body(0.11309733241796494, foot, (_SHANK, _SHANK), ((foot, foot, 0.03),), ((ORIGIN, foot, 0.02),)),
     )
     first = 3 * index + 1
     places = (
@@ -78,8 +79,8 @@ class Anymal(LeggedEnv):
     )
 
     def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
-        capsules = self._add_bodies(builder)
-        return capsules, GroundContact(end_spheres(capsules), ke=2e3, kd=5e2, kf=1e2, mu=0.75)
+        capsules, outlines = self._add_bodies(builder)
+        return capsules + outlines, GroundContact(end_spheres(capsules), ke=2e3, kd=5e2, kf=1e2, mu=0.75)
 
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
         height, speed, up, heading = (observation[:, k] for k in (0, 5, 35, 36))

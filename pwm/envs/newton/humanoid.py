@@ -213,8 +213,8 @@ class Humanoid(LeggedEnv):
     )
 
     def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
-        capsules = self._add_bodies(builder)
-        return capsules, GroundContact(end_spheres(capsules), ke=2e4, kd=2e3, kf=1e3, mu=0.75)
+        capsules, outlines = self._add_bodies(builder)
+        return capsules + outlines, GroundContact(end_spheres(capsules), ke=2e4, kd=2e3, kf=1e3, mu=0.75)
 
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
         height, speed, up, heading = (observation[:, k] for k in (0, 5, 53, 54))

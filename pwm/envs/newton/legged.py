@@ -31,6 +31,9 @@ class Body(NamedTuple):
     inertias: tuple[Inertia, Inertia] = ((0.0,) * 6, (0.0,) * 6)
     """As dflex has it, and as the geometry gives it."""
     shapes: tuple[Shape, ...] = ()
+    """What touches the ground."""
+    outlines: tuple[Shape, ...] = ()
+    """What is only drawn."""
 
 
 class Link(NamedTuple):
@@ -95,11 +98,13 @@ class LeggedEnv(NewtonEnv):
         self._com = torch.tensor(self.ROOT.com, device=device) if any(self.ROOT.com) else None
         super().__init__(num_envs, device, seed, auto_reset, episode_length, mass_matrix_interval)
 
-    def _add_bodies(self, builder: newton.ModelBuilder) -> list[Capsule]:
-        """Root and links as an articulation of ``builder``; returns their capsules."""
+    def _add_bodies(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], list[Capsule]]:
+        """Root and links as an articulation of ``builder``; returns the capsules that touch the ground, and
+        those that are only drawn."""
         bodies = [self._add_body(builder, self.ROOT)]
         joints = [builder.add_joint_free(child=bodies[0])]
         capsules = [Capsule(bodies[0], *shape) for shape in self.ROOT.shapes]
+        outlines = []
         for link in self.LINKS:
             body = self._add_body(builder, link.body)
             joints.append(
@@ -119,8 +124,9 @@ class LeggedEnv(NewtonEnv):
             )
             bodies.append(body)
             capsules += [Capsule(body, *shape) for shape in link.body.shapes]
+            outlines += [Capsule(body, *shape) for shape in link.body.outlines]
         builder.add_articulation(joints)
-        return capsules
+        return capsules, outlines
 
     def _add_body(self, builder: newton.ModelBuilder, body: Body) -> int:
         xx, yy, zz, xy, xz, yz = body.inertias[self._inertia]
