@@ -12,7 +12,7 @@ import torch
 
 from pwm.algorithms.agent import Agent
 from pwm.arguments import Parser
-from pwm.config.compose import choices
+from pwm.config.compose import environments
 from pwm.config.types import TrainConfig
 from pwm.config.validate import validate
 from pwm.envs.base import VectorEnv
@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
     arguments = _parse(argv)
     folder = RunFolder(arguments.run)
     config = replace(folder.config(), device=arguments.device, eval_episodes=arguments.episodes)
-    validate(config, environments=choices("env"))
+    validate(config, environments())
     state, epoch = _load(Checkpoints(folder.checkpoints), arguments.best)
     seed = config.seed + EVALUATION_SEED if arguments.seed is None else arguments.seed
     print(f"{config.name}: {folder.path}, {'best' if arguments.best else 'latest'} checkpoint, epoch {epoch}")

@@ -27,7 +27,7 @@ from types import FrameType
 from typing import Any
 
 from pwm.commands.surroundings import Nodes, check_numerics, forget_launchers, processes
-from pwm.config.compose import choices
+from pwm.config.compose import environments
 from pwm.config.types import TrainConfig
 from pwm.config.validate import validate
 from pwm.errors import UserError
@@ -120,7 +120,7 @@ def _as_started(config: TrainConfig, processes: int) -> TrainConfig:
             f"say num_processes={processes} or leave it out"
         )
     config = replace(config, num_processes=processes)
-    validate(config, environments=choices("env"))
+    validate(config, environments())
     return config
 
 

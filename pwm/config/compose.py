@@ -46,6 +46,11 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
 
 
+def environments() -> list[str]:
+    """Those of ``choices("env")`` that are one environment each; the others, ``mt_…``, name several tasks."""
+    return [name for name in choices("env") if not name.startswith("mt_")]
+
+
 def compose(overrides: list[str], config_name: str = "config") -> TrainConfig:
     """The resolved, typed and validated configuration of ``overrides``, for example
     ``["alg=st_flow_v2", "size=5M", "env.options.inertia=dflex"]``.
@@ -147,7 +152,7 @@ def _typed(loaded: Any) -> TrainConfig:
         raise _wrong_type(str(error.full_key), loaded) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key or 'configuration'}: {_one_line(error)}") from error
-    validate(config, environments=choices("env"))
+    validate(config, environments())
     return config
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from pwm.algorithms.agent import Agent
 from pwm.envs.base import VectorEnv
+from pwm.envs.scores import combined
 from pwm.run.signals import Dropped
 
 EVALUATION_SEED = 1_000_003
@@ -77,8 +79,9 @@ class Evaluator:
 
 
 def summarize(evaluation: Evaluation, tasks: tuple[str, ...]) -> dict[str, float]:
-    """Mean return, length and forward velocity; with several tasks, the mean over tasks and each
-    task's return as ``eval_R_<task>``."""
+    """Mean return, length and forward velocity. With several tasks ``eval_R`` is the mean of their scores
+    (:func:`pwm.envs.scores.combined`), the others are means over tasks, and each task has its own as
+    ``eval_R_<task>`` (the return), ``eval_length_<task>`` and ``eval_forward_velocity_<task>``."""
     rows = []
     for index in range(len(tasks)):
         mine = evaluation.task == index
@@ -92,12 +95,13 @@ def summarize(evaluation: Evaluation, tasks: tuple[str, ...]) -> dict[str, float
             )
         )
     table = torch.stack(rows)
-    returns, length = table[:, :2].mean(0).tolist()
     result = {
-        "eval_R": returns,
-        "eval_length": length,
+        "eval_R": combined(dict(zip(tasks, table[:, 0].tolist(), strict=True))),
+        "eval_length": float(table[:, 1].mean()),
         "eval_forward_velocity": float(table[:, 2].nanmean()),
     }
     if len(tasks) > 1:
-        result |= {f"eval_R_{task}": float(value) for task, value in zip(tasks, table[:, 0], strict=True)}
+        for task, row in zip(tasks, table.tolist(), strict=True):
+            names = (f"eval_{name}_{task}" for name in ("R", "length", "forward_velocity"))
+            result |= {name: value for name, value in zip(names, row, strict=True) if not math.isnan(value)}
     return result

@@ -19,6 +19,7 @@ from pwm.data.experience import Experience, experience
 from pwm.data.replay import Replay
 from pwm.envs import randomness
 from pwm.envs.base import Step
+from pwm.envs.scores import combined
 from pwm.errors import UserError
 from pwm.learning.build import build_agent, build_env, resolve_device
 from pwm.learning.episodes import WINDOW, EpisodeStats
@@ -85,7 +86,13 @@ class Trainer:
         self.observation = self.env.reset()
         self._visited = self.observation[None]
         self._longest_episode = int(self.env.episode_length.max())
-        self._walks = bool(self.env.forward_velocity(self.observation).isfinite().any())
+        walking = self.env.forward_velocity(self.observation).isfinite()
+        rows = ((self.env.task == index) & walking for index in range(len(self.env.tasks)))
+        self._walks = {
+            task: own.nonzero().flatten()
+            for task, own in zip(self.env.tasks, rows, strict=True)
+            if bool(own.any())
+        }
         self.capture(
             CudaRecorder(self.device)
             if config.cuda_graphs == "auto" and self.device.type == "cuda" and number == 1
@@ -231,22 +238,32 @@ class Trainer:
         most = 2 * seen.diverged.any(0).sum() > self.env.num_envs
         self.meters.flag(ENVIRONMENTS, most, self.epoch + 1)
         if self._walks:
-            self.meters.add({"forward_velocity": self.env.forward_velocity(seen.observation).nanmean()})
+            velocity = self.env.forward_velocity(seen.observation)
+            self.meters.add({"forward_velocity": velocity.nanmean()})
+            if len(self.env.tasks) > 1:
+                self.meters.add(
+                    {
+                        f"forward_velocity_{task}": velocity[:, rows].mean()
+                        for task, rows in self._walks.items()
+                    }
+                )
 
     def returns(self) -> dict[str, float]:
         """``R`` and ``episode_length``: means over the last finished training episodes, nan before the
-        first. With several tasks, the mean over the tasks, and each one's return as ``R_<task>``.
+        first. With several tasks, ``R`` is the mean of their scores (:func:`pwm.envs.scores.combined`), and
+        each has its own ``R_<task>`` (the return) and ``episode_length_<task>``.
         ``diverged`` is the number of episodes so far whose simulation diverged."""
         table = sum_over_processes(self.episodes.sums())
         means = (table[:, :2] / table[:, 2:3]).tolist()
         tasks = self.env.tasks
         result = {
-            "R": sum(row[0] for row in means) / len(tasks),
+            "R": combined({task: row[0] for task, row in zip(tasks, means, strict=True)}),
             "episode_length": sum(row[1] for row in means) / len(tasks),
             "diverged": int(table[:, 3].sum()),
         }
         if len(tasks) > 1:
-            result |= {f"R_{task}": row[0] for task, row in zip(tasks, means, strict=True)}
+            for task, row in zip(tasks, means, strict=True):
+                result |= {f"R_{task}": row[0], f"episode_length_{task}": row[1]}
         return result
 
     def read_metrics(self) -> dict[str, Any]:

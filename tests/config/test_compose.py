@@ -116,7 +116,7 @@ def test_yaml_comes_back(name: str) -> None:
 def test_every_choice_is_a_file_of_the_group(group: str) -> None:
     assert choices(group) == sorted(path.stem for path in (Path(config_dir()) / group).glob("*.yaml"))
     for choice in choices(group):
-        others = [] if group == "alg" else ["alg=st_baseline"]
+        others = [] if group == "alg" else ["alg=mt_baseline"]
         compose([*others, f"{group}={choice}"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import torch
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.envs.base import Step
+from pwm.envs.scores import SCALES
 from pwm.learning.meters import NotFinite
 from pwm.learning.trainer import Trainer, make_accelerator
 
@@ -133,7 +135,24 @@ def test_several_tasks_are_padded_masked_and_reported_apart() -> None:
     assert (batch.action[:, cart, 1:] == 0).all() and (batch.action[:, cart, 0] != 0).any()
     assert (batch.observation[:, cart, 5:] == 0).all()
     metrics = t.read_metrics()
-    assert {"R_ant", "R_cartpole"} <= set(metrics)
+    assert {"R_ant", "R_cartpole", "episode_length_ant", "forward_velocity_ant"} <= set(metrics)
+    assert "forward_velocity_cartpole" not in metrics
+    assert metrics["forward_velocity_ant"] == pytest.approx(metrics["forward_velocity"])
+
+
+@pytest.mark.parametrize("name", ["mt_locomotion", "mt_pendulums"])
+def test_a_set_of_tasks_trains_as_one_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    t = trainer("alg=mt_baseline", f"env={name}", "num_envs=8")
+    assert len(t.env.tasks) == len(t.env.task.unique()) > 1
+    for _ in range(3):
+        t.run_epoch()
+    random = [[SCALES[task][0], 10.0, 1.0, 0.0] for task in t.env.tasks]
+    best = [[SCALES[task][1], 30.0, 1.0, 0.0] for task in t.env.tasks]
+    for rows, expected in ((random, 0.0), (best, 1.0), ([*random[:-1], best[-1]], 1 / len(random))):
+        monkeypatch.setattr(t.episodes, "sums", partial(torch.tensor, rows, dtype=torch.float64))
+        returns = t.returns()
+        assert returns["R"] == pytest.approx(expected, abs=1e-6)
+        assert returns[f"R_{t.env.tasks[-1]}"] == rows[-1][0]
 
 
 @pytest.mark.parametrize("seed", [0, 1])
