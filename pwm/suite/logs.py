@@ -14,8 +14,8 @@ import math
 import re
 import time
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, cast
@@ -49,6 +49,9 @@ class Point:
     epochs: int | None = None
     env_steps: int | None = None
     forward_velocity: float = math.nan  # m/s
+    tasks: Mapping[str, float] = field(
+        default_factory=dict
+    )  # of several, each one's return; R is a score then
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def read_metrics(path: Path) -> Iterator[Point]:
                 epochs=metrics.whole(row.get("max_epochs")),
                 env_steps=metrics.whole(row.get("env_steps")),
                 forward_velocity=metrics.number(row.get("forward_velocity")),
+                tasks={key[2:]: metrics.number(row[key]) for key in row if key.startswith("R_")},
             )
 
 
@@ -131,7 +135,7 @@ def run_source(path: Path) -> Source:
     experiment, setting = named["experiment"] if named else path.name, ""
     with contextlib.suppress(UserError, RecursionError):
         config = RunFolder(path).config()
-        experiment, setting = config.name, f"{config.env.name}, {config.model_size}"
+        experiment, setting = config.name, f"{'+'.join(config.tasks)}, {config.model_size}"
     return Source(experiment, path, (max(changed(file) for file in _records(path)), 0), setting)
 
 

@@ -68,6 +68,7 @@ def table(sources: list[logs.Source]) -> str:
     missing = [name for name in suite if name not in by_experiment]
     if missing:
         lines.append(f"No log: {', '.join(missing)}")
+    lines += [text for row in rows for text in _by_task(row)]
     lines += [f"Passed over: {reason}" for row in rows for reason in row.skipped]
     return "\n".join(lines)
 
@@ -98,6 +99,15 @@ def _cells(row: Row) -> tuple[str, ...]:
     steps = "-" if peak.env_steps is None else f"{peak.env_steps:,}"
     velocity = "-" if math.isnan(peak.forward_velocity) else _number(peak.forward_velocity)
     return (row.experiment, _number(peak.R), epoch, steps, velocity, last, source)
+
+
+def _by_task(row: Row) -> list[str]:
+    """What a score is made of."""
+    peak = logs.peak(row.points)
+    if peak is None or not peak.tasks:
+        return []
+    returns = ", ".join(f"{task} {_number(value)}" for task, value in peak.tasks.items())
+    return [f"{row.experiment}, R of each task there: {returns}"]
 
 
 def _number(value: float) -> str:

@@ -171,3 +171,17 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path: Path, path: str, said: str
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=said):
         run([path])
+
+
+def test_a_run_of_several_tasks_tells_each_ones_return(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"epoch": 1, "max_epochs": 2, "R": 0.5, "R_hopper": 900.25, "R_ant": 1200.0},
+        {"epoch": 2, "max_epochs": 2, "R": 0.4, "R_hopper": 700.0, "R_ant": 1100.0},
+    ]
+    (tmp_path / "mt_baseline-s0").mkdir()
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "mt_baseline-s0" / "metrics.jsonl").write_text(text)
+    assert run([str(tmp_path)]) == 0
+    assert "mt_baseline, R of each task there: hopper 900.25, ant 1200.00" in capsys.readouterr().out
