@@ -11,7 +11,7 @@ from pwm.arguments import Parser
 from pwm.errors import UserError
 from pwm.run.files import replace_text
 from pwm.suite import logs
-from pwm.suite.report import answers, figures, measures, runs, statistics
+from pwm.suite.report import answers, figures, measures, robots, runs, statistics
 from pwm.suite.report.document import Document, Figures, Heading, Items, Table, Text
 from pwm.suite.report.measures import Comparison
 from pwm.suite.report.runs import NO_SAMPLE, Collected
@@ -124,6 +124,7 @@ def build(found: Collected) -> Document:
     _results(document, found)
     _curves(document, found)
     _comparisons(document, found)
+    _robots(document, found)
     _stability(document, found)
     _prediction(document, found)
     _provenance(document, found)
@@ -270,6 +271,34 @@ def _comparisons(document: Document, found: Collected) -> None:
     )
 
 
+def _robots(document: Document, found: Collected) -> None:
+    """Only where there are runs of several robots and of one of them alone."""
+    rows = [
+        (
+            row.variant,
+            row.robot,
+            row.size,
+            show(row.steps),
+            f"{row.means[0]:,.1f} ({len(row.single)})",
+            f"{row.means[1]:,.1f} ({len(row.multi)})",
+            f"{row.gain.estimate:+,.1f}",
+            f"{row.gain.low:,.0f} to {row.gain.high:,.0f}" if row.gain.known else "one seed",
+            row.verdict,
+        )
+        for row in robots.shared(found)
+    ]
+    if rows:
+        document.add(
+            Heading("One model of several robots against one of each", 3),
+            Text("The return of each robot, at equal environment steps of that robot; runs in brackets."),
+            Table(ROBOTS, rows),
+        )
+
+
+ROBOTS = (
+    *("variant", "robot", "size", "steps of it", "single-task R", "multi-task R", "difference"),
+    *("95% interval", "what sharing does"),
+)
 COMPARISON = (
     *("comparison", "difference", "95% interval", "relative", "P(improvement)", "runs", "within steps"),
     *("configuration differences", "flags"),

@@ -89,7 +89,16 @@ class Run:
         """The environment and the size of the networks: runs that differ here are not comparable at all."""
         if not self.config:
             return UNKNOWN
-        return f"{self.config['env']['name']}, {self.config['model_size']}"
+        return f"{'+'.join(self.tasks)}, {self.config['model_size']}"
+
+    @property
+    def tasks(self) -> list[str]:
+        """The environments it is trained on; none where that is not known."""
+        return list(self.config.get("tasks", ()))
+
+    def column(self, key: str) -> Array:
+        """``[rows]``: a quantity of its own, nan where a row lacks it."""
+        return _column(self.rows, key)
 
     @property
     def commit(self) -> str:
@@ -127,11 +136,13 @@ class Collected:
     """Everything found.
 
     Attributes:
-        runs: one per experiment and seed.
+        runs: one per experiment and seed, of one environment and size.
+        everything: those of all environments and sizes.
         problems: what could not be used, or only in part, in words.
     """
 
     runs: list[Run] = field(default_factory=list)
+    everything: list[Run] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def of(self, experiment: str) -> list[Run]:
@@ -166,8 +177,8 @@ def collect(roots: Iterable[Path], log_folders: Iterable[Path] = (), files: Iter
             continue
         if run is not None:
             runs.append(run)
-    runs = _comparable(_one_per_seed(runs, found.problems), found.problems)
-    found.runs = _samples(runs, found.problems)
+    found.everything = _one_per_seed(runs, found.problems)
+    found.runs = _samples(_comparable(found.everything, found.problems), found.problems)
     return found
 
 
@@ -374,6 +385,7 @@ def _distance(run: Run, name: str) -> float:
     """In how many values ``run`` differs from the experiment ``name`` of its size, environment and scale."""
     try:
         words = [f"alg={name}", f"env={run.config['env']['name']}", f"size={run.config['model_size']}"]
+        words.append(f"tasks=[{','.join(run.tasks)}]")
         defined = _flat(asdict(compose(words)))
     except (UserError, KeyError, TypeError):
         return math.inf
