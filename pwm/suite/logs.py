@@ -49,9 +49,8 @@ class Point:
     epochs: int | None = None
     env_steps: int | None = None
     forward_velocity: float = math.nan  # m/s
-    tasks: Mapping[str, float] = field(
-        default_factory=dict
-    )  # of several, each one's return; R is a score then
+    tasks: Mapping[str, float] = field(default_factory=dict)
+    """Of several, each one's return; ``R`` is a score then."""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import newton
 from torch import Tensor
 
-from pwm.envs.base import Capsule, Point
+from pwm.envs.base import Point
 from pwm.envs.newton.legged import ORIGIN, Body, Inertia, LeggedEnv, Link
-from pwm.envs.newton.solver import GroundContact, end_spheres
 
 _LEGS = ((1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0))
 """Signs (sx, sy) of the legs' directions, in the order of the joints."""
@@ -77,6 +75,7 @@ class Ant(LeggedEnv):
     OBS_DIM = 37
     ACTUATED = slice(6, 14)
     STRENGTH = 200.0
+    CONTACT = (4e4, 1e4, 3e3, 0.75)
     SUBSTEPS = 16
     LOWEST = 0.27
     START_HEIGHT = 0.75
@@ -92,10 +91,5 @@ class Ant(LeggedEnv):
     )
     LINKS = _links()
 
-    def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
-        capsules, outlines = self._add_bodies(builder)
-        return capsules + outlines, GroundContact(end_spheres(capsules), ke=4e4, kd=1e4, kf=3e3, mu=0.75)
-
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
-        height, speed, up, heading = (observation[:, k] for k in (0, 5, 27, 28))
-        return speed + 0.1 * up + heading + (height - self.LOWEST)
+        return self._running(observation) + (observation[:, 0] - self.LOWEST)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from math import cos, pi, sin, sqrt
 
-import newton
 from torch import Tensor
 
-from pwm.envs.base import Capsule
 from pwm.envs.newton.legged import NO_LIMITS, ORIGIN, Body, LeggedEnv, Link
-from pwm.envs.newton.solver import GroundContact, end_spheres
 
 # No limits; joint damping 2 and limit damping 10.
 _STIFFNESS, _DAMPING, _ARMATURE = 85.0, 12.0, 0.006
@@ -66,6 +63,7 @@ class Anymal(LeggedEnv):
     OBS_DIM = 49
     ACTUATED = slice(6, 18)
     STRENGTH = 200.0
+    CONTACT = (2e3, 5e2, 1e2, 0.75)
     SUBSTEPS = 16
     LOWEST = 0.25
     START_HEIGHT = 0.55
@@ -78,10 +76,5 @@ class Anymal(LeggedEnv):
         *_leg(3, -1.0, -1.0, (-1.0, -1.0, -1.0)),
     )
 
-    def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
-        capsules, outlines = self._add_bodies(builder)
-        return capsules + outlines, GroundContact(end_spheres(capsules), ke=2e3, kd=5e2, kf=1e2, mu=0.75)
-
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
-        height, speed, up, heading = (observation[:, k] for k in (0, 5, 35, 36))
-        return speed + 0.1 * up + heading + (height - self.LOWEST) - 0.005 * action.square().sum(1)
+        return self._running(observation) + (observation[:, 0] - self.LOWEST) - 0.005 * action.square().sum(1)

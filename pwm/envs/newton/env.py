@@ -27,6 +27,13 @@ def cos_sin(angle: Tensor) -> tuple[Tensor, Tensor]:
     return unit[..., 0], unit[..., 1]
 
 
+def turned(quaternion: Tensor, point: Tensor) -> Tensor:
+    """``point`` ``[..., 3]`` rotated by ``quaternion`` ``[..., 4]`` (xyzw), which may be broadcast."""
+    axis, w = quaternion[..., :3].expand_as(point), quaternion[..., 3:]
+    turn = torch.linalg.cross(axis, point)
+    return point + 2.0 * (w * turn + torch.linalg.cross(axis, turn))
+
+
 class _Start(NamedTuple):
     """Where each environment's next episode begins, and what is seen there."""
 
@@ -206,9 +213,7 @@ class NewtonEnv(ABC):
         pose = pose[:, [capsule.body for capsule in self.capsules], None]
         ends = [(capsule.start, capsule.end) for capsule in self.capsules]
         point = torch.tensor(ends, device=self.device).expand(self.num_envs, -1, -1, -1)
-        axis, w = pose[..., 3:6].expand_as(point), pose[..., 6:]
-        turn = torch.linalg.cross(axis, point)
-        return pose[..., :3] + point + 2.0 * (w * turn + torch.linalg.cross(axis, turn))
+        return pose[..., :3] + turned(pose[..., 3:], point)
 
     def _reset_where(self, done: Tensor, observation: Tensor) -> Tensor:
         """Begin an episode in the environments ``done`` ``[N]``; returns what to act on next: there the

@@ -5,13 +5,11 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-import newton
 import torch
 from torch import Tensor
 
-from pwm.envs.base import Capsule, Point
+from pwm.envs.base import Point
 from pwm.envs.newton.legged import ORIGIN, Body, Inertia, LeggedEnv, Link
-from pwm.envs.newton.solver import GroundContact, end_spheres
 
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
@@ -197,6 +195,7 @@ class Humanoid(LeggedEnv):
     OBS_DIM = 76
     ACTUATED = slice(6, 27)
     STRENGTH = (70.0, 70.0, 70.0, *_LEG_STRENGTH, *_LEG_STRENGTH, *_ARM_STRENGTH, *_ARM_STRENGTH)
+    CONTACT = (2e4, 2e3, 1e3, 0.75)
     SUBSTEPS = 48
     MASS_MATRIX_INTERVAL = 48
     LOWEST = 0.74
@@ -212,12 +211,8 @@ class Humanoid(LeggedEnv):
         *map(_mirrored, _arm(19)),
     )
 
-    def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
-        capsules, outlines = self._add_bodies(builder)
-        return capsules + outlines, GroundContact(end_spheres(capsules), ke=2e4, kd=2e3, kf=1e3, mu=0.75)
-
     def _reward(self, observation: Tensor, action: Tensor) -> Tensor:
-        height, speed, up, heading = (observation[:, k] for k in (0, 5, 53, 54))
+        height = observation[:, 0]
         above = (height - (self.LOWEST + 0.1)).clamp(-1.0, 0.1)
         standing = torch.where(above < 0.0, -200.0 * above.square(), 10.0 * above)
-        return speed + 0.1 * up + heading + standing - 0.002 * action.square().sum(1)
+        return self._running(observation) + standing - 0.002 * action.square().sum(1)

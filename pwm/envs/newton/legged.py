@@ -12,7 +12,8 @@ import warp as wp
 from torch import Tensor
 
 from pwm.envs.base import Capsule, Point
-from pwm.envs.newton.env import NewtonEnv, cos_sin
+from pwm.envs.newton.env import NewtonEnv, cos_sin, turned
+from pwm.envs.newton.solver import GroundContact, end_spheres
 
 ORIGIN: Point = (0.0, 0.0, 0.0)
 Inertia = tuple[float, float, float, float, float, float]
@@ -68,6 +69,8 @@ class LeggedEnv(NewtonEnv):
 
     OPTIONS: ClassVar[tuple[str, ...]] = ("inertia", *NewtonEnv.OPTIONS)
     CHOICES: ClassVar[Mapping[str, Collection[str]]] = {"inertia": INERTIAS}
+    CONTACT: ClassVar[tuple[float, float, float, float]]
+    """ke, kd, kf and mu of :class:`~pwm.envs.newton.solver.GroundContact`."""
     ROOT: ClassVar[Body]
     LINKS: ClassVar[Sequence[Link]]
     START_HEIGHT: ClassVar[float]
@@ -84,8 +87,7 @@ class LeggedEnv(NewtonEnv):
         seed: int,
         auto_reset: bool,
         inertia: str = "dflex",
-        episode_length: int | None = None,
-        mass_matrix_interval: int | None = None,
+        **options: int,
     ) -> None:
         self._inertia = INERTIAS.index(inertia)
         # The rotation of the z-up model into the y-up world: -90 degrees about x.
@@ -96,11 +98,9 @@ class LeggedEnv(NewtonEnv):
         self._axes = torch.tensor([[0.0, 1.0, 0.0], [-1.0, 1.0, -1.0], [2.0, -2.0, 2.0]], device=device)
         self._target = torch.tensor([self.TARGET_DISTANCE, 0.0], device=device)
         self._com = torch.tensor(self.ROOT.com, device=device) if any(self.ROOT.com) else None
-        super().__init__(num_envs, device, seed, auto_reset, episode_length, mass_matrix_interval)
+        super().__init__(num_envs, device, seed, auto_reset, **options)
 
-    def _add_bodies(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], list[Capsule]]:
-        """Root and links as an articulation of ``builder``; returns the capsules that touch the ground, and
-        those that are only drawn."""
+    def _articulation(self, builder: newton.ModelBuilder) -> tuple[list[Capsule], GroundContact]:
         bodies = [self._add_body(builder, self.ROOT)]
         joints = [builder.add_joint_free(child=bodies[0])]
         capsules = [Capsule(bodies[0], *shape) for shape in self.ROOT.shapes]
@@ -126,7 +126,7 @@ class LeggedEnv(NewtonEnv):
             capsules += [Capsule(body, *shape) for shape in link.body.shapes]
             outlines += [Capsule(body, *shape) for shape in link.body.outlines]
         builder.add_articulation(joints)
-        return capsules, outlines
+        return capsules + outlines, GroundContact(end_spheres(capsules), *self.CONTACT)
 
     def _add_body(self, builder: newton.ModelBuilder, body: Body) -> int:
         xx, yy, zz, xy, xz, yz = body.inertias[self._inertia]
@@ -160,10 +160,15 @@ class LeggedEnv(NewtonEnv):
         axes = torch.addcmul(self._axes[0], torch.addcmul(first, second, self._axes[1]), self._axes[2])
         target = self._target - q[:, 0:3:2]
         along = (axes[:, 1:] * target).sum(1) / torch.hypot(target[:, 0], target[:, 1])
-        twist = (qd[:, :6],) if self._com is None else (qd[:, :3] - self._com_velocity(q, qd), qd[:, 3:6])
+        twist = (qd[:, :6],) if self._com is None else (self._root_velocity(q, qd), qd[:, 3:6])
         joints = (q[:, 7:], 0.1 * qd[:, 6:])
         directions = (axes[:, :1], along[:, None])
         return torch.cat([q[:, 1:2], q[:, 3:7], *twist, *joints, *directions, action], dim=1)
+
+    def _running(self, observation: Tensor) -> Tensor:
+        """``[n]``: forward velocity + 0.1 up + heading, of which every reward is made."""
+        up = 11 + 2 * len(self.START_JOINTS)
+        return observation[:, 5] + 0.1 * observation[:, up] + observation[:, up + 1]
 
     def _terminated(self, observation: Tensor) -> Tensor:
         return observation[:, 0] < self.LOWEST
@@ -185,17 +190,14 @@ class LeggedEnv(NewtonEnv):
         """``[n, 3]``: the root's centre of mass, whose velocity is Newton's."""
         return joint_q[:, :3] if self._com is None else joint_q[:, :3] + self._arm(joint_q)
 
-    def _com_velocity(self, joint_q: Tensor, joint_qd: Tensor) -> Tensor:
-        """``[n, 3]``: that of the root's centre of mass relative to its origin."""
-        return torch.linalg.cross(joint_qd[:, 3:6], self._arm(joint_q))
+    def _root_velocity(self, joint_q: Tensor, joint_qd: Tensor) -> Tensor:
+        """``[n, 3]``: that of the root's origin, where the centre of mass is another point."""
+        return joint_qd[:, :3] - torch.linalg.cross(joint_qd[:, 3:6], self._arm(joint_q))
 
     def _arm(self, joint_q: Tensor) -> Tensor:
         """``[n, 3]``: from the root's origin to its centre of mass."""
         assert self._com is not None
-        axis, w = joint_q[:, 3:6], joint_q[:, 6:7]
-        com = self._com.expand_as(axis)
-        turn = torch.linalg.cross(axis, com)
-        return com + 2.0 * (w * turn + torch.linalg.cross(axis, turn))
+        return turned(joint_q[:, 3:7], self._com.expand(len(joint_q), 3))
 
 
 def _quaternion_product(p: Tensor, q: Tensor) -> Tensor:

@@ -282,7 +282,7 @@ def _robots(document: Document, found: Collected) -> None:
             f"{row.means[0]:,.1f} ({len(row.single)})",
             f"{row.means[1]:,.1f} ({len(row.multi)})",
             f"{row.gain.estimate:+,.1f}",
-            f"{row.gain.low:,.0f} to {row.gain.high:,.0f}" if row.gain.known else "one seed",
+            _range(row.gain),
             row.verdict,
         )
         for row in robots.shared(found)
@@ -310,7 +310,7 @@ def _comparison(pair: Comparison) -> tuple[str, ...]:
     return (
         f"{pair.a} − {pair.b}",
         f"{gap.estimate:+,.1f}",
-        f"{gap.low:,.0f} to {gap.high:,.0f}" if gap.known else "one seed",
+        _range(gap),
         f"{pair.relative:+.0%}" if math.isfinite(pair.relative) else "–",
         f"{pair.probability:.0%}",
         f"{pair.runs[0]} / {pair.runs[1]}",
@@ -318,6 +318,10 @@ def _comparison(pair: Comparison) -> tuple[str, ...]:
         "; ".join(pair.differences) or "none",
         "; ".join(pair.warnings) or "none",
     )
+
+
+def _range(gap: statistics.Interval) -> str:
+    return f"{gap.low:,.0f} to {gap.high:,.0f}" if gap.known else "one seed"
 
 
 def _stability(document: Document, found: Collected) -> None:

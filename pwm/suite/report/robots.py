@@ -46,31 +46,25 @@ def shared(found: Collected) -> list[Shared]:
     """Every variant and robot of which there are runs of both kinds."""
     multi = [run for run in found.everything if run.setting == "mt" and len(run.tasks) > 1]
     alone = [run for run in found.everything if run.setting == "st" and len(run.tasks) == 1]
-    kinds = dict.fromkeys(
-        (run.experiment.partition("_")[2], str(run.config["model_size"]), robot)
-        for run in multi
-        for robot in run.tasks
-    )
     rows = []
-    for variant, size, robot in kinds:
+    for variant, size, robot in dict.fromkeys((*_kind(run), robot) for run in multi for robot in run.tasks):
         sides = [
-            [
-                run
-                for run in side
-                if (run.experiment.partition("_")[2], str(run.config["model_size"])) == (variant, size)
-                and robot in run.tasks
-            ]
+            [run for run in side if _kind(run) == (variant, size) and robot in run.tasks]
             for side in (alone, multi)
         ]
-        if all(sides):
-            steps = min(run.steps / len(run.tasks) for side in sides for run in side)
-            single, several = ([_return(run, robot, steps) for run in side] for side in sides)
-            single, several = (
-                [value for value in values if np.isfinite(value)] for values in (single, several)
-            )
-            if single and several:
-                rows.append(Shared(variant, size, robot, steps, single, several))
+        if not all(sides):
+            continue
+        steps = min(run.steps / len(run.tasks) for side in sides for run in side)
+        returns = [[_return(run, robot, steps) for run in side] for side in sides]
+        single, several = ([value for value in side if np.isfinite(value)] for side in returns)
+        if single and several:
+            rows.append(Shared(variant, size, robot, steps, single, several))
     return rows
+
+
+def _kind(run: Run) -> tuple[str, str]:
+    """Variant and size."""
+    return run.experiment.partition("_")[2], str(run.config["model_size"])
 
 
 def _return(run: Run, robot: str, steps: float) -> float:
