@@ -95,7 +95,7 @@ rehearse-down: $(STAMP) ## remove the pretend cluster and runs/rehearsal
 # them: left out, one lock file serves both. Interpreters that pyproject.toml excludes are left out too.
 lock: ## bring requirements.lock up to date with pyproject.toml (needs uv; ARGS=--upgrade for new versions)
 	@echo '$(TORCH)' > lock.tmp
-	@uv pip compile pyproject.toml --extra image --extra test --universal --python-version 3.10 --constraint lock.tmp \
+	@uv pip compile pyproject.toml --extra dmcontrol --extra image --extra test --universal --python-version 3.10 --constraint lock.tmp \
 		--no-header --quiet --output-file requirements.lock $(ARGS) > /dev/null
 	@{ echo '# Exact versions for Python 3.10 and 3.11, written by `make lock`. The nvidia-*, cuda-* and triton'; \
 	   echo '# packages are left out on purpose: the CUDA build of torch pins them itself, the CPU build has none.'; \

@@ -17,12 +17,14 @@ class CountingEnv:
     The reward of a step is the number of the step in its episode, from 1.
     """
 
-    def __init__(self, lengths: list[int], terminates: bool = False, act_dim: int = 2) -> None:
+    def __init__(
+        self, lengths: list[int], terminates: bool = False, act_dim: int = 2, task: list[int] | None = None
+    ) -> None:
         self.name = "counting"
         self.num_envs, self.obs_dim, self.act_dim = len(lengths), 3, act_dim
         self.device = torch.device("cpu")
         self.tasks: tuple[str, ...] = ("counting",)
-        self.task = torch.zeros(self.num_envs, dtype=torch.int64)
+        self.task = torch.tensor(task or [0] * self.num_envs)
         self.action_mask = torch.ones(self.num_envs, act_dim)
         self.episode_length = torch.tensor(lengths)
         self.generators = None

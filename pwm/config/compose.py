@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,9 +47,14 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
 
 
-def environments() -> list[str]:
-    """Those of ``choices("env")`` that are one environment each; the others, ``mt_…``, name several tasks."""
-    return [name for name in choices("env") if not name.startswith("mt_")]
+@lru_cache
+def environments() -> tuple[str, ...]:
+    """The names of single environments, sorted: of the files of group ``env``, where one lists tasks, of
+    those."""
+    contents = (OmegaConf.load(config_dir() / "env" / f"{name}.yaml") for name in choices("env"))
+    return tuple(
+        sorted({name for content in contents for name in content.get("tasks", [content.get("name")])})
+    )
 
 
 def compose(overrides: list[str], config_name: str = "config") -> TrainConfig:
@@ -62,6 +68,7 @@ def compose(overrides: list[str], config_name: str = "config") -> TrainConfig:
     if not any(override.key_or_group == "alg" for override in parsed):
         raise UserError(f"no experiment named: give alg=<name>; choose one of {', '.join(choices('alg'))}")
     arguments = [_checked(override, text) for override, text in zip(parsed, overrides, strict=True)]
+    arguments += _first_task(parsed)
     try:
         with initialize_config_dir(config_dir=str(config_dir()), version_base="1.3"):
             composed = hydra_compose(config_name=config_name, overrides=arguments)
@@ -117,6 +124,8 @@ def _checked(override: Override, text: str) -> str:
         raise UserError(f"{text!r} names several values: start one run for each, or write [a,b] for a list")
     if key in GROUPS:
         value = override.value()
+        if key == "env" and value in environments() and value not in choices("env"):
+            return f"env.name={value}"
         if value not in choices(key):
             raise choose_from(key, getattr(value, "text", value), choices(key))
     elif key == ENV_OPTIONS and not isinstance(override.value(), dict):
@@ -126,6 +135,15 @@ def _checked(override: Override, text: str) -> str:
     elif key not in KEYS:
         raise _unknown_key(key)
     return cast(str, override.input_line)
+
+
+def _first_task(overrides: list[Override]) -> list[str]:
+    """Where ``tasks`` are named and no environment is, the first of them is ``env``."""
+    given = {override.key_or_group: override for override in overrides}
+    tasks = given["tasks"].value() if "tasks" in given else None
+    if not isinstance(tasks, list) or not tasks or {"env", "env.name"} & given.keys():
+        return []
+    return [f"env.name='{_escaped(str(tasks[0]))}'"]
 
 
 def _unknown_key(key: str) -> UserError:

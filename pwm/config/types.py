@@ -99,3 +99,4 @@ class TrainConfig:
     tf32: bool = False
     cuda_graphs: str = "auto"  # auto | off
     compile: bool = False
+    env_shares: list[int] = field(default_factory=list)  # of num_envs, by task; empty: all alike

@@ -153,6 +153,11 @@ def _tasks(config: TrainConfig, environments: Sequence[str]) -> None:
         raise UserError(f"{listed}: expected at least one task, each once")
     if config.env.name not in config.tasks:
         raise UserError(f"{listed} leaves out env={config.env.name}; name one of the tasks as env=")
+    shares = config.env_shares
+    if shares and (len(shares) != len(config.tasks) or min(shares) < 1):
+        raise UserError(
+            f"env_shares=[{','.join(map(str, shares))}], {listed}: expected a number of at least 1 for each"
+        )
     if config.multitask and config.task_dim == 0:
         raise UserError("multitask=true needs task_dim of at least 1")
     if not config.multitask and config.task_dim > 0:
@@ -167,16 +172,16 @@ def _batches(config: TrainConfig) -> None:
             split = f"num_processes={config.num_processes}"
             raise UserError(f"{key}={getattr(config, key)} does not divide by {split}")
     tasks, processes = len(config.tasks), config.num_processes
-    for key, parts in (("num_envs", tasks * processes), ("eval_episodes", tasks)):
-        if getattr(config, key) % parts:
-            each = f" on each of {processes} processes" if parts > tasks else ""
-            raise UserError(
-                f"{key}={getattr(config, key)} does not split evenly over {tasks} tasks{each}; "
-                f"take a multiple of {parts}"
-            )
+    _splits("num_envs", config.num_envs, config.env_shares or [1] * tasks, processes)
+    _splits("eval_episodes", config.eval_episodes, [1] * tasks, 1)
     if config.imagination_batch and config.collection == "lockstep":
         raise UserError(
             "imagination_batch needs collection=closed_loop: lockstep imagines from num_envs states"
+        )
+    if config.env_shares and config.collection == "lockstep":
+        raise UserError(
+            "env_shares needs collection=closed_loop: lockstep imagines beside every environment, and so "
+            "unlike many states of each task"
         )
     imagined = (config.imagination_batch or config.num_envs) // config.num_processes * config.horizon
     if imagined < config.critic_batches:
@@ -186,3 +191,13 @@ def _batches(config: TrainConfig) -> None:
         raise UserError(
             f"replay_capacity={config.replay_capacity}: expected at least num_envs * (horizon + 1) = {needed}"
         )
+
+
+def _splits(key: str, number: int, shares: Sequence[int], processes: int) -> None:
+    """``number`` falls into whole ``shares`` on each of the processes."""
+    parts = sum(shares) * processes
+    if number % parts:
+        even = len(set(shares)) == 1
+        split = f"evenly over {len(shares)} tasks" if even else f"into shares of {list(shares)}"
+        each = f" on each of {processes} processes" if processes > 1 else ""
+        raise UserError(f"{key}={number} does not split {split}{each}; take a multiple of {parts}")

@@ -20,17 +20,21 @@ class Replay:
     """The newest ``capacity`` transitions of ``num_envs`` environments, without those of a simulation that
     diverged.
 
-    Transitions are drawn uniformly from all that are stored, whatever episode they are of. A slice must not
-    cross an episode's end, so that a transition close before one is in few slices or, in an episode shorter
-    than a slice, in none: slices are for what needs consecutive steps, and for nothing else. They are drawn
-    uniformly over their starts: transitions from which ``horizon`` are stored, of which only the last may
-    end an episode. No call synchronises with the device, but for :meth:`num_slices`.
+    Transitions are drawn uniformly from all that are stored of a task, whatever episode they are of. A slice
+    must not cross an episode's end, so that a transition close before one is in few slices or, in an episode
+    shorter than a slice, in none: slices are for what needs consecutive steps, and for nothing else. They are
+    drawn uniformly over their starts: transitions from which ``horizon`` are stored, of which only the last
+    may end an episode. Tasks are drawn alike, however many environments each has. No call synchronises with
+    the device, but for :meth:`num_slices`.
 
     Args:
         capacity: transitions to keep; rounded down to a multiple of ``num_envs``.
         num_envs: environments that write one transition each per step.
-        task: ``[num_envs]`` int64, the task of each environment.
+        task: ``[num_envs]`` int64, the task of each environment, in ascending order.
         horizon: transitions per slice.
+
+    Attributes:
+        task_rows: ``[tasks, 2]`` int64, the first environment of each task and how many it has.
 
     Raises:
         UserError: if the ring cannot hold one slice per environment.
@@ -62,6 +66,10 @@ class Replay:
             "stored": torch.zeros(rows, num_envs, dtype=torch.bool, device=device),
             "valid": torch.zeros(rows, num_envs, dtype=torch.bool, device=device),
         }
+        _, number = torch.unique_consecutive(task, return_counts=True)
+        self.task_rows = torch.stack([number.cumsum(0) - number, number], 1)
+        # Places are counted environment by environment, so that a task's lie side by side: where they end.
+        self._ends = number.cumsum(0) * rows
         # Kept in place, so that a CUDA graph finds them.
         self._counts = {
             mask: torch.zeros(rows * num_envs, dtype=torch.int64, device=device) for mask in MASKS
@@ -107,7 +115,7 @@ class Replay:
     def _count(self, mask: str) -> None:
         """Bring the running count of marks up to date; it stays as it is until something is added."""
         if mask not in self._counted:
-            torch.cumsum(self._ring[mask].flatten(), 0, out=self._counts[mask])
+            torch.cumsum(self._ring[mask].t().flatten(), 0, out=self._counts[mask])
             self._counted.add(mask)
 
     def sample(self, batch_size: int, slices: bool) -> Batch:
@@ -116,8 +124,9 @@ class Replay:
         return Batch(self.transitions(batch_size * self.horizon), self.slices(batch_size) if slices else None)
 
     def transitions(self, count: int) -> Transitions:
-        """``count`` transitions, uniform over the stored ones."""
-        index = self._draw("stored", count)
+        """``count`` transitions, uniform over a task's stored ones."""
+        row, env = self._draw("stored", count)
+        index = row * self.num_envs + env
         ring = {key: value.flatten(0, 1) for key, value in self._ring.items()}
         return Transitions(
             observation=ring["observation"][index],
@@ -125,14 +134,13 @@ class Replay:
             reward=ring["reward"][index],
             terminated=ring["terminated"][index],
             next_observation=ring["final_observation"][index],
-            task=self.task[index % self.num_envs],
+            task=self.task[env],
         )
 
     def slices(self, count: int) -> Slices:
-        """``count`` slices, uniform over their starts. Needs ``num_slices() > 0``."""
-        start = self._draw("valid", count)
-        env = start % self.num_envs
-        rows = (start // self.num_envs + self._offsets[:, None]) % self.rows  # [H, B]
+        """``count`` slices, uniform over a task's starts. Needs ``num_slices() > 0``."""
+        start, env = self._draw("valid", count)
+        rows = (start + self._offsets[:, None]) % self.rows  # [H, B]
         ring = self._ring
         last = ring["final_observation"][rows[-1], env]
         return Slices(
@@ -142,15 +150,22 @@ class Replay:
             task=self.task[env],
         )
 
-    def _draw(self, mask: str, count: int) -> Tensor:
-        """Places ``[count]`` in the flat ring, uniform over those marked in ``mask``: by inverting the
-        running count of marks."""
+    def _draw(self, mask: str, count: int) -> tuple[Tensor, Tensor]:
+        """Rows and environments ``[count]`` of places marked in ``mask``: each task that has marks is as
+        likely, and within a task each place, found by inverting the running count of marks."""
         self._count(mask)
         counts = self._counts[mask]
+        ends = counts[self._ends - 1]  # [tasks], of each task's marks
+        starts = torch.cat([torch.zeros_like(ends[:1]), ends[:-1]])
         uniform = torch.rand(count, dtype=torch.float64, device=counts.device)
-        # Never counts[-1]: below 2^53, n (1 - 2^-53) rounds to less than n.
-        nth = (uniform * counts[-1]).long()
-        return torch.searchsorted(counts, nth, right=True)
+        marked = (ends > starts).cumsum(0)
+        # Of the tasks with marks the one that uniform falls to, and how far into its share. Never all of it:
+        # below 2^53, n (1 - 2^-53) rounds to less than n.
+        share = uniform * marked[-1]
+        task = torch.searchsorted(marked, share.long(), right=True)
+        nth = starts[task] + ((share - share.floor()) * (ends - starts)[task]).long()
+        place = torch.searchsorted(counts, nth, right=True)
+        return place % self.rows, place // self.rows
 
     def state_dict(self) -> dict[str, Any]:
         """Everything stored, without the ring's unused part."""

@@ -98,26 +98,40 @@ def make_tasks(
     seed: int = 0,
     auto_reset: bool = True,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    shares: Sequence[int] = (),
 ) -> MultiTaskEnv:
-    """``num_envs`` environments split evenly over ``tasks``, each task an environment's name.
+    """``num_envs`` environments split over ``tasks``, each task an environment's name: evenly, or in the
+    proportion of ``shares``.
 
     ``options`` holds the options of :func:`make` by task. Task k draws from seed ``seed + k``.
 
     Raises:
-        UserError: as :func:`make`; no or repeated tasks, or ``num_envs`` not a multiple of their number.
+        UserError: as :func:`make`; no or repeated tasks, not one share a task, or ``num_envs`` not a multiple
+            of the shares' sum.
     """
     if not tasks or len(set(tasks)) != len(tasks):
         raise UserError(f"tasks must name at least one environment and none twice, got {list(tasks)}")
-    if num_envs < 1 or num_envs % len(tasks):
-        raise UserError(f"num_envs={num_envs} does not split evenly over {len(tasks)} tasks; take a multiple")
-    share = num_envs // len(tasks)
+    split = f"into {sum(shares)} shares" if shares else f"evenly over {len(tasks)} tasks"
+    shares = shares or [1] * len(tasks)
+    if len(shares) != len(tasks) or min(shares) < 1:
+        raise UserError(f"shares {list(shares)} of {len(tasks)} tasks: expected one for each, at least 1")
+    if num_envs < 1 or num_envs % sum(shares):
+        raise UserError(f"num_envs={num_envs} does not split {split}; take a multiple")
     given = options or {}
     for task in given:
         if task not in tasks:
             raise choose_from("task in the environment's options", task, tasks)
+    one = num_envs // sum(shares)
     envs = [
-        make(task, num_envs=share, device=device, seed=seed + k, auto_reset=auto_reset, **given.get(task, {}))
-        for k, task in enumerate(tasks)
+        make(
+            task,
+            num_envs=share * one,
+            device=device,
+            seed=seed + k,
+            auto_reset=auto_reset,
+            **given.get(task, {}),
+        )
+        for k, (task, share) in enumerate(zip(tasks, shares, strict=True))
     ]
     return MultiTaskEnv(envs)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from pwm import envs
@@ -28,14 +30,19 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def build_env(config: TrainConfig, num_envs: int, device: torch.device, seed: int) -> VectorEnv:
-    """``num_envs`` environments of the configured task or tasks."""
+def build_env(
+    config: TrainConfig, num_envs: int, device: torch.device, seed: int, shares: Sequence[int] = ()
+) -> VectorEnv:
+    """``num_envs`` environments of the configured task, or of the tasks in the proportion of ``shares``
+    (default: equally many of each)."""
     options = {config.env.name: dict(config.env.options)}
     if not config.multitask:
         return envs.make(
             config.env.name, num_envs=num_envs, device=device, seed=seed, **options[config.env.name]
         )
-    return envs.make_tasks(config.tasks, num_envs=num_envs, device=device, seed=seed, options=options)
+    return envs.make_tasks(
+        config.tasks, num_envs=num_envs, device=device, seed=seed, options=options, shares=shares
+    )
 
 
 def build_agent(config: TrainConfig, env: VectorEnv) -> Agent:

@@ -72,10 +72,11 @@ class Trainer:
         number, rank = self.processes.number, self.processes.rank
         num_envs = config.num_envs // number
         torch.manual_seed(config.seed)
-        self.env = build_env(config, num_envs, self.device, seed=config.seed * number + rank)
+        seed = config.seed * number + rank
+        self.env = build_env(config, num_envs, self.device, seed, config.env_shares)
         self.agent = build_agent(config, self.env)
         self.learner = Learner(self.agent, config, accelerator)
-        torch.manual_seed(config.seed * number + rank)  # equal networks, unlike samples
+        torch.manual_seed(seed)  # equal networks, unlike samples
         capacity = config.replay_capacity // number
         self.replay = Replay(
             capacity, num_envs, self.env.obs_dim, self.env.act_dim, config.horizon, self.env.task
@@ -183,11 +184,15 @@ class Trainer:
             self.meters.add(self.update_critic(*rollout))
 
     def start_states(self) -> tuple[Tensor, Tensor]:
-        """Observations ``[B, obs_dim]`` and tasks ``[B]`` to imagine from, among those just met."""
+        """Observations ``[B, obs_dim]`` and tasks ``[B]`` to imagine from, among those just met; each task is
+        as likely, however many environments it has."""
         size = (self.config.imagination_batch or self.config.num_envs) // self.processes.number
-        steps, envs = self._visited.shape[:2]
-        index = torch.randint(steps * envs, (size,), device=self.device)
-        return self._visited.flatten(0, 1)[index], self.env.task[index % envs]
+        rows = self.replay.task_rows
+        task = torch.randint(len(rows), (size,), device=self.device)
+        first, number = rows[task].unbind(1)
+        env = first + (torch.rand(size, dtype=torch.float64, device=self.device) * number).long()
+        step = torch.randint(len(self._visited), (size,), device=self.device)
+        return self._visited[step, env], task
 
     def collect(self) -> None:
         """Act, and remember it."""

@@ -175,7 +175,8 @@ REFUSED = [
     ("flow_substeps=null", "dynamics=flow needs flow_substeps"),
     ("task_dim=0", "multitask=true needs task_dim"),
     ("multitask=false", "task_dim=96 needs multitask=true"),
-    ("tasks=[cartpole]", "leaves out env=ant"),
+    ("env_shares=[0]", "env_shares=[0], tasks=[ant]: expected a number of at least 1 for each"),
+    ("env_shares=[1,1]", "env_shares=[1,1], tasks=[ant]: expected a number of at least 1 for each"),
     ("tasks=[]", "at least one task"),
     ("tasks=[ant,ant]", "each once"),
     ("num_processes=3", "num_envs=128 does not divide by num_processes=3"),
@@ -208,6 +209,15 @@ def test_a_wrong_override_is_one_line_that_names_the_way_out(override: str, said
             ["alg=mt_baseline", "tasks=[ant,cartpole]", "num_envs=1"],
             "num_envs=1 does not split evenly over 2 tasks",
         ),
+        (["alg=mt_baseline", "env=ant", "tasks=[cartpole]"], "leaves out env=ant"),
+        (
+            ["alg=mt_baseline", "tasks=[ant,cartpole]", "env_shares=[2,1]"],
+            "num_envs=128 does not split into shares of [2, 1]; take a multiple of 3",
+        ),
+        (
+            ["alg=mt_baseline", "tasks=[ant,cartpole]", "env_shares=[3,1]", "collection=lockstep"],
+            "env_shares needs collection=closed_loop",
+        ),
         (["alg=st_baseline", "collection=lockstep", "imagination_batch=64"], "needs collection=closed_loop"),
         (["alg=st_baseline", "num_envs=1", "horizon=2"], "critic_batches=4: only 2 imagined states"),
         (["alg=st_baseline", "num_processes=2", "wm_batch_size=7"], "wm_batch_size=7 does not divide"),
@@ -233,3 +243,9 @@ def test_yaml_that_is_no_configuration(text: str, said: str) -> None:
         from_yaml(text)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_first_of_the_tasks_is_the_environment_where_none_is_named() -> None:
+    assert compose(["alg=st_baseline", "tasks=[cartpole]"]).env.name == "cartpole"
+    assert compose(["alg=mt_baseline", "tasks=[hopper,ant]"]).env.name == "hopper"
+    assert compose(["alg=mt_baseline", "tasks=[hopper,ant]", "env=ant"]).env.name == "ant"

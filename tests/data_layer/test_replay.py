@@ -145,3 +145,21 @@ def test_restoring_gives_the_same_samples() -> None:
 def test_a_ring_too_small_for_a_slice_is_refused() -> None:
     with pytest.raises(UserError, match="replay_capacity=8.*at least 10"):
         Replay(8, 2, 3, 2, 4, torch.zeros(2, dtype=torch.int64))
+
+
+def test_tasks_are_drawn_alike_however_many_environments_each_has() -> None:
+    torch.manual_seed(0)
+    env = CountingEnv([40, 40, 40, 7], task=[0, 0, 0, 1])
+    replay = filled(env, capacity=400, steps=80)
+    transitions, slices = replay.transitions(20_000), replay.slices(20_000)
+    for task in (transitions.task, slices.task):
+        assert (task == 1).float().mean() == pytest.approx(0.5, abs=0.02)
+    of_the_first = transitions.observation[transitions.task == 0, 2]
+    assert torch.bincount(of_the_first.long()).float().std() / len(of_the_first) < 0.02
+    assert (transitions.observation[transitions.task == 1, 2] == 3).all()
+
+
+def test_a_task_without_a_slice_leaves_the_others_all_of_them() -> None:
+    replay = filled(CountingEnv([3, 40, 3], task=[0, 1, 2]), capacity=300, steps=60)
+    assert (replay.slices(500).task == 1).all()
+    assert len(replay.transitions(500).task.unique()) == 3

@@ -67,3 +67,10 @@ def test_a_single_task_needs_no_padding() -> None:
 def test_mistakes_are_named(tasks: list[str], num_envs: int, message: str) -> None:
     with pytest.raises(UserError, match=message):
         make_tasks(tasks, num_envs=num_envs)
+
+
+def test_shares_say_how_many_environments_a_task_has() -> None:
+    env = make_tasks(["cartpole", "double_pendulum"], num_envs=8, shares=[3, 1])
+    assert env.task.tolist() == [0] * 6 + [1] * 2
+    with pytest.raises(UserError, match="num_envs=6 does not split into 4 shares; take a multiple"):
+        make_tasks(["cartpole", "double_pendulum"], num_envs=6, shares=[3, 1])

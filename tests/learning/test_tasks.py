@@ -55,3 +55,16 @@ def test_opposite_rewards_of_the_same_observation_are_told_apart_by_the_embeddin
     with torch.no_grad():
         embedding.weight.zero_()
     assert error() > 3.0 * told_apart
+
+
+def test_imagination_starts_from_each_task_alike_however_many_environments_each_has() -> None:
+    config = compose(
+        ["alg=mt_baseline", "env=mt_pendulums", "size=tiny", "num_envs=16", "env_shares=[7,1]", "horizon=4"]
+        + ["imagination_batch=4000", "replay_capacity=1000"]
+    )
+    trainer = Trainer(config, make_accelerator(config))
+    trainer.collect()
+    observation, task = trainer.start_states()
+    assert task.float().mean() == pytest.approx(0.5, abs=0.05)
+    assert (observation[task == 0, 5:] == 0).all()  # padding of the smaller one
+    assert (observation[task == 1, 5:] != 0).any()

@@ -13,11 +13,15 @@ from pwm.suite.report.runs import collect
 from tests.report import synthetic
 
 PENDULUMS = ("env=mt_pendulums",)
+PENDULUM_NAMES = ("cartpole", "double_pendulum")
 
 
-def several(root: Path, name: str, seed: int, returns: dict[str, float], epochs: int = 60) -> None:
+def several(
+    root: Path, name: str, seed: int, returns: dict[str, float], epochs: int = 60, shares: str = ""
+) -> None:
     """A run of both pendulums, whose tasks end at ``returns``."""
-    folder = synthetic.run(root, name, seed, top=1.0, epochs=epochs, overrides=PENDULUMS)
+    overrides = (*PENDULUMS, f"env_shares={shares}") if shares else PENDULUMS
+    folder = synthetic.run(root, name, seed, top=1.0, epochs=epochs, overrides=overrides)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     for row in rows:
         share = min(1.0, row["epoch"] / (0.8 * epochs))
@@ -45,6 +49,15 @@ def test_each_robot_is_looked_at_after_as_many_of_its_own_steps(root: Path) -> N
     assert rows["cartpole"].gain.estimate == pytest.approx(-300.0)
     assert rows["double_pendulum"].verdict == "sharing gains"
     assert rows["double_pendulum"].means == pytest.approx((301.0, 901.0))
+
+
+def test_a_robot_with_more_environments_has_more_of_the_steps(tmp_path: Path) -> None:
+    several(tmp_path, "mt_baseline", 0, {"cartpole": 1.0, "double_pendulum": 2.0}, 40, shares="[3,1]")
+    for task in PENDULUM_NAMES:
+        synthetic.run(tmp_path / task, "st_baseline", 0, epochs=40, overrides=(f"env={task}",))
+    found = collect([tmp_path, *(tmp_path / task for task in PENDULUM_NAMES)])
+    steps = {row.robot: row.steps for row in shared(found)}
+    assert steps == {"cartpole": 30 * 128 * 16, "double_pendulum": 10 * 128 * 16}
 
 
 def test_the_page_says_so_and_scores_are_never_beside_returns(root: Path) -> None:

@@ -57,6 +57,19 @@ def test_a_running_job_with_its_progress(slurm: FakeSlurm, capsys: pytest.Captur
     assert "1:02:03/1-00:00:00 30/20000 1200.25 1300.50 0s 16h 38m" in cells["numbers"]
 
 
+def test_a_score_is_followed_by_what_it_is_made_of(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"epoch": 10, "max_epochs": 20, "R": 0.5, "R_hopper": 20.5, "R_ant": 101.0},
+        {"epoch": 20, "max_epochs": 20, "R": 0.4, "R_hopper": 30.25, "R_ant": None},
+    ]
+    (RUN / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert status.run(MINE) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "mt_flow_v2, seed 3, R (peak R) of each task: hopper 30.25 (30.25), ant nan (101.00)"
+
+
 @pytest.mark.parametrize(
     ("state", "restarts", "reason", "shown"),
     [

@@ -54,7 +54,7 @@ def shared(found: Collected) -> list[Shared]:
         ]
         if not all(sides):
             continue
-        steps = min(run.steps / len(run.tasks) for side in sides for run in side)
+        steps = min(run.steps * run.share(robot) for side in sides for run in side)
         returns = [[_return(run, robot, steps) for run in side] for side in sides]
         single, several = ([value for value in side if np.isfinite(value)] for side in returns)
         if single and several:
@@ -70,5 +70,5 @@ def _kind(run: Run) -> tuple[str, str]:
 def _return(run: Run, robot: str, steps: float) -> float:
     """The last return of ``robot`` within so many of its steps."""
     values = run.curve.R if len(run.tasks) == 1 else run.column(f"R_{robot}")
-    seen = values[(run.curve.env_steps <= steps * len(run.tasks)) & np.isfinite(values)]
+    seen = values[(run.curve.env_steps * run.share(robot) <= steps) & np.isfinite(values)]
     return float(seen[-1]) if len(seen) else float("nan")

@@ -96,6 +96,11 @@ class Run:
         """The environments it is trained on; none where that is not known."""
         return list(self.config.get("tasks", ()))
 
+    def share(self, task: str) -> float:
+        """Of the environment steps, what is of ``task``."""
+        shares = self.config.get("env_shares") or [1] * len(self.tasks)
+        return float(shares[self.tasks.index(task)]) / sum(shares)
+
     def column(self, key: str) -> Array:
         """``[rows]``: a quantity of its own, nan where a row lacks it."""
         return _column(self.rows, key)

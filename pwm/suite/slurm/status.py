@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pwm.arguments import Parser
 from pwm.config.compose import choices
@@ -37,6 +38,7 @@ class Progress:
     peak: float
     age: float  # seconds since the last row; nan where the file's time is none
     left: float  # seconds until the last epoch at the present pace; nan where that is unknown
+    tasks: dict[str, tuple[float, float]]  # of several tasks the last and the peak return of each
 
     @property
     def finished(self) -> bool:
@@ -79,8 +81,12 @@ def table(runs: Path) -> str:
             aside = f"\nSlurm's accounting does not answer, so jobs that ended long ago are unknown: {error}"
     except queue.SlurmError as error:
         note = f"\nSlurm does not answer: {error}"
-    rows = [_cells(key, folder, recorded[key], known, not note) for key, folder in folders.items()]
-    return "\n".join(aligned([HEADER, *rows], LEFT)) + note + aside
+    lines, by_task = [], []
+    for key, folder in folders.items():
+        now, trouble = _look(folder)
+        lines.append(_cells(key, now, recorded[key], known, not note, trouble))
+        by_task += _by_task(key, now)
+    return "\n".join([*aligned([HEADER, *lines], LEFT), *by_task]) + note + aside
 
 
 def progress(folder: RunFolder) -> Progress | None:
@@ -88,8 +94,7 @@ def progress(folder: RunFolder) -> Progress | None:
     rows = metrics.read_metrics(folder.metrics)
     if not rows:
         return None
-    returns = [metrics.number(row.get("R")) for row in rows]
-    finite = [value for value in returns if math.isfinite(value)]
+    R, peak = _last_and_peak(rows, "R")
     last, before = rows[-1], rows[-min(len(rows), RECENT)]
     epochs = metrics.whole(last.get("max_epochs"))
     written = changed(folder.metrics)
@@ -98,11 +103,18 @@ def progress(folder: RunFolder) -> Progress | None:
     return Progress(
         epoch=last["epoch"],
         epochs=epochs,
-        R=returns[-1],
-        peak=max(finite, default=math.nan),
+        R=R,
+        peak=peak,
         age=max(0.0, time.time() - written) if written else math.nan,
         left=(epochs - last["epoch"]) * seconds / done if done > 0 and epochs is not None else math.nan,
+        tasks={key[2:]: _last_and_peak(rows, key) for key in last if key.startswith("R_")},
     )
+
+
+def _last_and_peak(rows: list[dict[str, Any]], key: str) -> tuple[float, float]:
+    """The last and the highest number that ``rows`` have under ``key``; nan where there is none."""
+    values = [metrics.number(row.get(key)) for row in rows]
+    return values[-1], max(filter(math.isfinite, values), default=math.nan)
 
 
 def duration(seconds: float) -> str:
@@ -118,15 +130,32 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
+def _look(path: Path) -> tuple[Progress | None, str]:
+    """How far the run in ``path`` is, and what kept us from seeing it."""
+    try:
+        return progress(RunFolder(path)), ""
+    except OSError as error:
+        return None, f"metrics.jsonl cannot be read: {error.strerror}"
+
+
+def _by_task(key: tuple[str, int], now: Progress | None) -> list[str]:
+    """What a score is made of."""
+    if now is None or not now.tasks:
+        return []
+    returns = ", ".join(f"{task} {last:.2f} ({peak:.2f})" for task, (last, peak) in now.tasks.items())
+    return [f"{key[0]}, seed {key[1]}, R (peak R) of each task: {returns}"]
+
+
 def _cells(
-    key: tuple[str, int], path: Path, ids: list[str], known: dict[str, queue.Job], answered: bool
+    key: tuple[str, int],
+    now: Progress | None,
+    ids: list[str],
+    known: dict[str, queue.Job],
+    answered: bool,
+    trouble: str,
 ) -> tuple[str, ...]:
     job = _job(ids, known)
-    reason = job.reason if job and job.reason not in ("", "None") else ""
-    try:
-        now = progress(RunFolder(path))
-    except OSError as error:
-        now, reason = None, f"metrics.jsonl cannot be read: {error.strerror}"
+    reason = trouble or (job.reason if job and job.reason not in ("", "None") else "")
     running = job is not None and job.state == "RUNNING"
     return (
         key[0],
