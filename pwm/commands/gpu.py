@@ -23,9 +23,9 @@ from typing import Any
 from pwm.arguments import Parser
 from pwm.config.compose import compose
 from pwm.errors import UserError, choose_from
+from pwm.files import replace_text
 from pwm.interpreter import PYTHON
 from pwm.run import metrics
-from pwm.run.files import replace_text
 from pwm.run.folder import RunFolder
 from pwm.run.signals import LAUNCHER
 

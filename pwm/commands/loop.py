@@ -12,6 +12,7 @@ import torch
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
 from pwm.evaluation.closed_loop import EVALUATION_SEED, Evaluator, summarize
+from pwm.files import set_aside
 from pwm.learning.build import build_env
 from pwm.learning.learner import learning_rate
 from pwm.learning.meters import NotFinite
@@ -22,7 +23,6 @@ from pwm.memory import bound_memory, shortage
 from pwm.run import tracking
 from pwm.run.background import Background
 from pwm.run.checkpoint import MISFITS, REPLAY, Checkpoints, misfit
-from pwm.run.files import set_aside
 from pwm.run.folder import RunFolder
 from pwm.run.metrics import MetricsWriter
 from pwm.run.signals import STOPPED, Dropped, StopRequest

@@ -3,5 +3,6 @@
 from pwm.data.batch import Batch, Slices, Transitions
 from pwm.data.experience import Experience, experience
 from pwm.data.replay import Replay
+from pwm.data.store import Sampler, Store
 
-__all__ = ["Batch", "Experience", "Replay", "Slices", "Transitions", "experience"]
+__all__ = ["Batch", "Experience", "Replay", "Sampler", "Slices", "Store", "Transitions", "experience"]

@@ -17,8 +17,8 @@ from torch import Tensor
 from pwm.algorithms.agent import Agent
 from pwm.envs.base import VectorEnv
 from pwm.evaluation.gradient_quality import Slopes, agreement
+from pwm.files import replace_text
 from pwm.models.dynamics import FlowDynamics
-from pwm.run.files import replace_text
 from pwm.run.folder import RunFolder
 from pwm.run.metrics import jsonable
 

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from pwm.errors import UserError
-from pwm.run.files import remedy, replace_text
+from pwm.files import remedy, replace_text
 
 KEPT = 2
 REPLAY = "replay"

@@ -14,7 +14,7 @@ from typing import IO, Any
 from pwm.config.compose import from_yaml, to_yaml
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
-from pwm.run.files import replace_text, set_aside
+from pwm.files import replace_text, set_aside
 from pwm.run.provenance import describe
 
 PATIENCE_S = 1.0

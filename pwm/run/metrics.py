@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pwm.errors import UserError
-from pwm.run.files import remedy
+from pwm.files import remedy
 from pwm.run.folder import RunFolder
 from pwm.run.screen import Screen
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pwm
-from pwm.run.files import sha256
+from pwm.files import sha256
 
 
 def describe() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pwm.config.types import TrainConfig
-from pwm.run.files import replace_text
+from pwm.files import replace_text
 from pwm.run.folder import RunFolder
 from pwm.run.metrics import parse_row
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.run.files import sha256
+from pwm.files import sha256
 from pwm.suite.image import apptainer, engine, source
 
 MAGIC, HEADER = b"SIF_MAGIC", 64

@@ -9,7 +9,7 @@ from typing import Any
 
 from pwm.arguments import Parser
 from pwm.errors import UserError
-from pwm.run.files import replace_text
+from pwm.files import replace_text
 from pwm.suite import logs
 from pwm.suite.report import answers, figures, measures, robots, runs, statistics
 from pwm.suite.report.document import Document, Figures, Heading, Items, Table, Text

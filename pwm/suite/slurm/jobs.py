@@ -15,7 +15,7 @@ from pwm.commands.launch import STOP_FILE
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
-from pwm.run.files import replace_text
+from pwm.files import replace_text
 from pwm.run.folder import RunFolder
 from pwm.run.signals import STOPPED
 from pwm.suite import experiments
