@@ -8,7 +8,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ def _bench_envs(overrides: list[str], path: Path, repeats: int) -> int:
         raise UserError(f"--envs takes no {overrides[0]}: it measures every environment at {NUM_ENVS}")
     torch.set_num_threads(1)
     rates = {}
-    for name in envs.ENVS if find_spec("dflex") else envs.DRAWABLE:
+    for name in envs.available():
         rates[name] = env_rate(envs.make(name, num_envs=NUM_ENVS), repeats)
         print(f"{name:24s}{rates[name]:12,.0f} steps/s", flush=True)
     path.write_text(json.dumps({"machine": describe(), "env_steps_per_s": rates}, indent=1) + "\n")

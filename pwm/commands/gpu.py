@@ -211,9 +211,9 @@ def _dflex(number: int) -> Result:
 
     device = resolve_device("auto")
     began = time.monotonic()
-    theirs = envs.make("dflex_ant", num_envs=number, device=device, auto_reset=False)
+    theirs: Any = envs.make("dflex_ant", num_envs=number, device=device, auto_reset=False)
     ready = time.monotonic() - began
-    ours = envs.make("ant", num_envs=number, device=device, auto_reset=False)
+    ours: Any = envs.make("ant", num_envs=number, device=device, auto_reset=False)
     theirs.reset()
     agreeing = []
     for _ in range(20):

@@ -51,10 +51,11 @@ def choices(group: str) -> list[str]:
 def environments() -> tuple[str, ...]:
     """The names of single environments, sorted: of the files of group ``env``, where one lists tasks, of
     those."""
-    contents = (OmegaConf.load(config_dir() / "env" / f"{name}.yaml") for name in choices("env"))
-    return tuple(
-        sorted({name for content in contents for name in content.get("tasks", [content.get("name")])})
-    )
+    names: set[str] = set()
+    for name in choices("env"):
+        content = cast(DictConfig, OmegaConf.load(config_dir() / "env" / f"{name}.yaml"))
+        names.update(content.get("tasks", [content.get("name")]))
+    return tuple(sorted(names))
 
 
 def compose(overrides: list[str], config_name: str = "config") -> TrainConfig:

@@ -4,39 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import torch
 
 from pwm.envs.base import Step, VectorEnv
+from pwm.envs.dmcontrol.tasks import TASKS
 from pwm.envs.multitask import MultiTaskEnv
 from pwm.errors import UserError, choose_from
 
-if TYPE_CHECKING:  # a simulator is imported when one of its environments is made
-    from pwm.envs.dflex.env import DflexEnv
-    from pwm.envs.newton.env import NewtonEnv
+__all__ = ["DRAWABLE", "ENVS", "MultiTaskEnv", "Step", "VectorEnv", "available", "make", "make_tasks"]
 
-__all__ = ["DRAWABLE", "ENVS", "MultiTaskEnv", "Step", "VectorEnv", "make", "make_tasks"]
 
-ENVS: dict[str, tuple[str, str]] = {
-    "ant": ("pwm.envs.newton.ant", "Ant"),
-    "anymal": ("pwm.envs.newton.anymal", "Anymal"),
-    "cartpole": ("pwm.envs.newton.cartpole", "CartPole"),
-    "dflex_ant": ("pwm.envs.dflex.env", "Ant"),
-    "dflex_anymal": ("pwm.envs.dflex.env", "Anymal"),
-    "dflex_cartpole": ("pwm.envs.dflex.env", "CartPole"),
-    "dflex_double_pendulum": ("pwm.envs.dflex.env", "DoublePendulum"),
-    "dflex_hopper": ("pwm.envs.dflex.env", "Hopper"),
-    "dflex_humanoid": ("pwm.envs.dflex.env", "Humanoid"),
-    "dflex_snu_humanoid": ("pwm.envs.dflex.env", "SNUHumanoid"),
-    "double_pendulum": ("pwm.envs.newton.double_pendulum", "DoublePendulum"),
-    "hopper": ("pwm.envs.newton.hopper", "Hopper"),
-    "humanoid": ("pwm.envs.newton.humanoid", "Humanoid"),
+class Entry(NamedTuple):
+    """Where an environment is made."""
+
+    module: str
+    """Imported when one is first made."""
+    cls: str
+    task: tuple[str, ...] = ()
+    """What the class is told first, where it is that of several environments."""
+
+
+_DFLEX, _DMCONTROL = "pwm.envs.dflex.env", "pwm.envs.dmcontrol.env"
+ENVS: dict[str, Entry] = {
+    "ant": Entry("pwm.envs.newton.ant", "Ant"),
+    "anymal": Entry("pwm.envs.newton.anymal", "Anymal"),
+    "cartpole": Entry("pwm.envs.newton.cartpole", "CartPole"),
+    "dflex_ant": Entry(_DFLEX, "Ant"),
+    "dflex_anymal": Entry(_DFLEX, "Anymal"),
+    "dflex_cartpole": Entry(_DFLEX, "CartPole"),
+    "dflex_double_pendulum": Entry(_DFLEX, "DoublePendulum"),
+    "dflex_hopper": Entry(_DFLEX, "Hopper"),
+    "dflex_humanoid": Entry(_DFLEX, "Humanoid"),
+    "dflex_snu_humanoid": Entry(_DFLEX, "SNUHumanoid"),
+    "double_pendulum": Entry("pwm.envs.newton.double_pendulum", "DoublePendulum"),
+    "hopper": Entry("pwm.envs.newton.hopper", "Hopper"),
+    "humanoid": Entry("pwm.envs.newton.humanoid", "Humanoid"),
+    **{name: Entry(_DMCONTROL, "DMControlEnv", (name,)) for name in TASKS},
 }
-"""Name of every environment: its module (imported when first made) and class."""
+"""Every environment by its name."""
+NEEDS = {_DFLEX: "dflex", _DMCONTROL: "dm_control"}
+"""Packages without which a module's environments cannot be made."""
 
-DRAWABLE = tuple(name for name, (module, _) in ENVS.items() if module.startswith("pwm.envs.newton."))
+DRAWABLE = tuple(name for name, entry in ENVS.items() if entry.module.startswith("pwm.envs.newton."))
 """Those that are :class:`pwm.envs.base.Drawable`."""
+
+
+def available() -> list[str]:
+    """The environments whose packages are installed."""
+    return [
+        name for name, entry in ENVS.items() if entry.module not in NEEDS or find_spec(NEEDS[entry.module])
+    ]
 
 
 def make(
@@ -47,13 +67,13 @@ def make(
     seed: int = 0,
     auto_reset: bool = True,
     **options: Any,
-) -> NewtonEnv | DflexEnv:
+) -> VectorEnv:
     """``num_envs`` environments ``name`` on ``device``; see the class for its ``options``.
 
     Two calls with the same arguments give environments that behave the same, bit for bit on a CPU.
 
     Raises:
-        UserError: unknown name or option, an option's value out of range, an absent device, or dflex
+        UserError: unknown name or option, an option's value out of range, an absent device, or a package
             not installed.
 
     >>> env = make("ant", num_envs=4)
@@ -65,8 +85,9 @@ def make(
     if num_envs < 1:
         raise UserError(f"num_envs must be at least 1, got {num_envs}")
     env_class = check_options(name, options)
-    env = env_class(num_envs, _available(torch.device(device)), seed, auto_reset, **options)
-    return cast("NewtonEnv | DflexEnv", env)
+    place = _available(torch.device(device))
+    env: VectorEnv = env_class(*ENVS[name].task, num_envs, place, seed, auto_reset, **options)
+    return env
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> type[Any]:
@@ -75,8 +96,8 @@ def check_options(name: str, options: Mapping[str, Any]) -> type[Any]:
     Raises:
         UserError: an unknown option, or a value out of range.
     """
-    module, cls = ENVS[name]
-    env_class: type[Any] = getattr(import_module(module), cls)
+    entry = ENVS[name]
+    env_class: type[Any] = getattr(import_module(entry.module), entry.cls)
     for option in options:
         if option not in env_class.OPTIONS:
             raise choose_from(f"option of env {name}", option, env_class.OPTIONS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pwm.envs.dmcontrol.tasks import TASKS
+
 SCALES: dict[str, tuple[float, float]] = {
     "ant": (102.8, 9549.0),
     "anymal": (133.2, 13439.0),
@@ -15,11 +17,14 @@ SCALES: dict[str, tuple[float, float]] = {
 """The return of uniformly random actions (the mean of 512 episodes here), and the published one at the end
 (PWM's own result files, 5 seeds); of the pendulums, which have none, the highest that there is."""
 
+DMCONTROL = (0.0, 1000.0)
+"""Of each of its tasks: rewards are between 0 and 1, and an episode has 1,000 control steps."""
+
 
 def score(task: str, value: float) -> float | None:
     """``value``, a return of ``task``, with random actions at 0 and the published end at 1; None for a task
     without a scale. dflex's own environments have those of their ports."""
-    scale = SCALES.get(task.removeprefix("dflex_"))
+    scale = DMCONTROL if task in TASKS else SCALES.get(task.removeprefix("dflex_"))
     return None if scale is None else (value - scale[0]) / (scale[1] - scale[0])
 
 

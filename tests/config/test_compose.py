@@ -126,7 +126,7 @@ REFUSED = [
         "alg=mt_flow_v9",
         "unknown alg 'mt_flow_v9'; choose one of mt_baseline, mt_baseline_matched, mt_flow_v1",
     ),
-    ("env=cheetah", "unknown env 'cheetah'; choose one of ant, anymal"),
+    ("env=cheetah", "unknown env 'cheetah'; choose one of acrobot-swingup, ant, anymal"),
     ("size=6M", "unknown size '6M'; choose one of 19M, 317M, 48M, 5M, tiny"),
     ("scale=huge", "unknown scale 'huge'; choose one of demo, full"),
     ("flow_substep=4", "unknown key 'flow_substep'; did you mean 'flow_substeps'?"),

@@ -59,8 +59,10 @@ def test_opposite_rewards_of_the_same_observation_are_told_apart_by_the_embeddin
 
 def test_imagination_starts_from_each_task_alike_however_many_environments_each_has() -> None:
     config = compose(
-        ["alg=mt_baseline", "env=mt_pendulums", "size=tiny", "num_envs=16", "env_shares=[7,1]", "horizon=4"]
-        + ["imagination_batch=4000", "replay_capacity=1000"]
+        [
+            *("alg=mt_baseline", "env=mt_pendulums", "size=tiny", "num_envs=16", "env_shares=[7,1]"),
+            *("horizon=4", "imagination_batch=4000", "replay_capacity=1000"),
+        ]
     )
     trainer = Trainer(config, make_accelerator(config))
     trainer.collect()
