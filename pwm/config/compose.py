@@ -125,10 +125,13 @@ def _checked(override: Override, text: str) -> str:
         raise UserError(f"{text!r} names several values: start one run for each, or write [a,b] for a list")
     if key in GROUPS:
         value = override.value()
-        if key == "env" and value in environments() and value not in choices("env"):
-            return f"env.name={value}"
-        if value not in choices(key):
-            raise choose_from(key, getattr(value, "text", value), choices(key))
+        known = choices(key)
+        if key == "env" and value not in known:
+            known += environments()
+            if value in known:
+                return f"env.name={value}"
+        if value not in known:
+            raise choose_from(key, getattr(value, "text", value), set(known))
     elif key == ENV_OPTIONS and not isinstance(override.value(), dict):
         raise UserError(f"{text!r}: expected an option, like {ENV_OPTIONS}.episode_length=500")
     elif key == ENV_OPTIONS or key.startswith(f"{ENV_OPTIONS}."):

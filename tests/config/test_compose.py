@@ -141,7 +141,7 @@ REFUSED = [
     ("lr_schedule=cosine", "choose one of constant, linear"),
     ("mixed_precision=fp16", "choose one of bf16, no"),
     ("device=tpu", "unknown device 'tpu'; choose one of auto, cpu, cuda"),
-    ("tasks=[ant,cheetah]", "unknown task 'cheetah'; choose one of ant, anymal"),
+    ("tasks=[ant,cheetah]", "unknown task 'cheetah'; choose one of acrobot-swingup, ant, anymal"),
     # types
     ("num_envs=many", "num_envs=many: expected int"),
     ("num_envs=1.5", "num_envs=1.5: expected int"),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from pwm.envs import DRAWABLE, make
+from pwm.envs import DRAWABLE
 from pwm.errors import UserError
+from tests.simulators import make
 
 NAMES = list(DRAWABLE)
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pwm.envs import make
 from pwm.envs.newton.env import NewtonEnv
+from tests.simulators import make
 
 DATA = Path(__file__).parents[1] / "data" / "dflex"
 Recording = dict[str, Tensor]

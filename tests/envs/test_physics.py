@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from pwm.envs import make
+from tests.simulators import make
 
 
 def simulate(env_name: str, joint_q: Tensor, joint_qd: Tensor, steps: int) -> tuple[Tensor, Tensor]:

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from pwm.config.compose import compose
-from pwm.envs import make
 from pwm.interpreter import PYTHON
 from pwm.learning.trainer import Trainer, make_accelerator
 from pwm.run.checkpoint import Checkpoints
 from pwm.run.metrics import read_metrics
 from pwm.suite import experiments
 from tests.envs.test_parity import load, transitions
+from tests.simulators import make
 
 pytestmark = [
     pytest.mark.gpu,

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from pwm.envs import make, make_tasks
+from pwm.envs import make_tasks
 from pwm.errors import UserError
+from tests.simulators import make
 
 
 def rollout(env: Any, steps: int, seed: int = 0) -> list[Any]:

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from pwm.commands import gpu
-from pwm.envs import ENVS, make
+from pwm.envs import ENVS
 from tests.envs.dflex.conftest import needs_dflex
 from tests.envs.test_parity import align, load, relative_error, transitions
+from tests.simulators import make
 
 pytestmark = needs_dflex
 NAMES = sorted(name for name in ENVS if name.startswith("dflex_"))

@@ -58,8 +58,8 @@ def jump(physics: Any) -> float:
 
 
 def spin(physics: Any) -> float:
-    distance = np.linalg.norm(physics.ball_to_target())
-    speed = np.linalg.norm(physics.named.data.qvel[["ball_x", "ball_z"]])
+    distance = float(np.linalg.norm(physics.ball_to_target()))
+    speed = float(np.linalg.norm(physics.named.data.qvel[["ball_x", "ball_z"]]))
     far, fast = linear(distance, (0.5, UP), 0.25, 0.5), linear(speed, (6, UP), 3, 0.5)
     return (1 - physics.in_target()) * (far + 2 * fast) / 3
 
