@@ -34,6 +34,7 @@ COMMANDS = {
     "gpu": Command("pwm.commands.gpu", "run", "what only a GPU can tell, in some minutes: pwm gpu [--tiny]"),
     "peak-r": Command("pwm.suite.peak_r", "run", "highest return of each experiment: pwm peak-r"),
     "report": Command("pwm.suite.report.report", "run", "compare runs: pwm report [--runs DIR …]"),
+    "data": Command("pwm.cli", "data", "stores of episodes: pwm data generate|from-replay|inspect"),
     "image": Command("pwm.suite.image.commands", "run", "its image: pwm image build|sif|inspect|verify"),
     "suite": Command("pwm.cli", "suite", "all experiments: pwm suite demo|jobs|submit|status|logs|cancel"),
 }
@@ -51,6 +52,12 @@ SUITE = {
     "draw": Command("pwm.suite.sweeps.cell", "draw", "in a sweep's job: say which run is the job's"),
     "cell": Command("pwm.suite.sweeps.cell", "run", "in a sweep's job: train the job's cell"),
     "sync": Command("pwm.suite.sweeps.sync", "run", "copy to W&B what offline runs left"),
+}
+
+DATA = {
+    "generate": Command("pwm.commands.data.generate", "run", "episodes of random or trained policies"),
+    "from-replay": Command("pwm.commands.data.from_replay", "run", "what a run has in its replay"),
+    "inspect": Command("pwm.commands.data.inspect", "run", "what a store holds, and whether it is whole"),
 }
 
 
@@ -131,8 +138,19 @@ def _help() -> str:
 
 def suite(argv: list[str]) -> int:
     """``pwm suite <command>``."""
+    return _group("suite", SUITE, argv)
+
+
+def data(argv: list[str]) -> int:
+    """``pwm data <command>``."""
+    return _group("data", DATA, argv)
+
+
+def _group(group: str, commands: dict[str, Command], argv: list[str]) -> int:
+    """One of the commands of a ``group``, or the list of them."""
     if not argv or argv[0] in ("-h", "--help"):
-        for name, command in SUITE.items():
-            print(f"pwm suite {name:<8} {command.summary}")
+        width = max(map(len, commands))
+        for name, command in commands.items():
+            print(f"pwm {group} {name:<{width}} {command.summary}")
         return 0
-    return _call("suite command", argv[0], SUITE, argv[1:])
+    return _call(f"{group} command", argv[0], commands, argv[1:])

@@ -10,17 +10,16 @@ from typing import Any
 
 import torch
 
-from pwm.algorithms.agent import Agent
 from pwm.arguments import Parser
+from pwm.commands.restore import restore
 from pwm.config.compose import environments
 from pwm.config.types import TrainConfig
 from pwm.config.validate import validate
-from pwm.envs.base import VectorEnv
 from pwm.errors import UserError
 from pwm.evaluation import gradient_quality, model_quality, video
 from pwm.evaluation.closed_loop import EVALUATION_SEED, Evaluation, Evaluator
-from pwm.learning.build import build_agent, build_env, resolve_device
-from pwm.run.checkpoint import MISFITS, Checkpoints, misfit
+from pwm.learning.build import Spaces, build_env, resolve_device
+from pwm.run.checkpoint import Checkpoints
 from pwm.run.folder import RunFolder
 
 STRETCHES = 8
@@ -50,7 +49,9 @@ def run(argv: list[str]) -> int:
         video.prepare(path, config.tasks)
     env = build_env(config, config.eval_episodes, resolve_device(config.device), seed)
     film = video.Film(env, path) if path else None
-    evaluation = Evaluator(env)(_agent(config, env, state), watch=film.watch if film else None)
+    evaluation = Evaluator(env)(
+        restore(config, Spaces.of(env), env.device, state), watch=film.watch if film else None
+    )
     _print(evaluation, env.tasks)
     if film:
         film.write()
@@ -69,21 +70,12 @@ def _print(evaluation: Evaluation, tasks: tuple[str, ...]) -> None:
         )
 
 
-def _agent(config: TrainConfig, env: VectorEnv, state: dict[str, Any]) -> Agent:
-    agent = build_agent(config, env)
-    try:
-        agent.load_state_dict(state["agent"])
-    except MISFITS as error:
-        raise UserError(f"the checkpoint does not fit the run's configuration: {misfit(error)}") from error
-    return agent
-
-
 def _world_model(folder: RunFolder, config: TrainConfig, state: dict[str, Any], epoch: int, seed: int) -> int:
     """Measure predictions and gradients, print them and keep them in the run folder."""
     device = resolve_device(config.device)
     torch.manual_seed(seed)
     envs = [build_env(config, config.eval_episodes, device, seed + offset) for offset in (0, 1)]
-    agent = _agent(config, envs[0], state)
+    agent = restore(config, Spaces.of(envs[0]), device, state)
     fit, test = (model_quality.gather(agent, env, STRETCHES) for env in envs)
     slopes = gradient_quality.gather(
         agent, envs[1], STRETCHES, model_quality.HORIZON, DIRECTIONS, config.gamma

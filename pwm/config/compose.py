@@ -13,7 +13,7 @@ import re
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -33,6 +33,8 @@ TYPES = {field.name: str(field.type) for field in fields(TrainConfig)}
 ENV_TYPES = {f"env.{field.name}": str(field.type) for field in fields(EnvConfig)}
 KEYS = (*TYPES, *ENV_TYPES)
 ENV_OPTIONS = "env.options"
+PATHS = ("run", "data", "world_model")
+T = TypeVar("T")
 
 
 def config_dir() -> Path:
@@ -96,16 +98,40 @@ def from_yaml(text: str) -> TrainConfig:
     return _typed(loaded)
 
 
+def from_keys(kind: type[T], overrides: list[str]) -> T:
+    """A command's own settings: a dataclass ``kind`` of the values that ``overrides`` name.
+
+    Raises:
+        UserError: an unknown or missing key, or a value of another type.
+    """
+    known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    given: dict[str, Any] = {}
+    for override in map(_parse, overrides):
+        key = override.key_or_group
+        if key not in known:
+            raise choose_from("key", key, known)
+        given[key] = override.value()
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(kind), given)
+        return cast(T, OmegaConf.to_object(merged))
+    except MissingMandatoryValue as error:
+        key = str(error.full_key)
+        raise UserError(f"{key}=… is missing: expected {known.get(key, 'a value')}") from error
+    except ValidationError as error:
+        key = re.split(r"[.\[]", str(error.full_key))[0]
+        raise UserError(f"{key}={given[key]}: expected {known[key]}") from error
+
+
 def _parse(text: str) -> Override:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise UserError(f"expected key=value, got {text!r}")
-    if key == "run" and not value.startswith(("'", '"')):  # a path may hold any character
-        text = f"run='{_escaped(os.path.expanduser(value))}'"
+    if key in PATHS and not value.startswith(("'", '"')):  # a path may hold any character
+        text = f"{key}='{_escaped(os.path.expanduser(value))}'"
     try:
         return OverridesParser.create().parse_override(text)
     except (OverrideParseException, HydraException) as error:
-        quoted = f"; a value with such signs goes in quotes: \"{key}='…'\"" if key != "run" else ""
+        quoted = f"; a value with such signs goes in quotes: \"{key}='…'\"" if key not in PATHS else ""
         raise UserError(f"cannot read {text!r}: {_one_line(error)}{quoted}") from error
 
 

@@ -165,6 +165,11 @@ class Writer:
         """Whether it is finished."""
         return bool(self._manifest["complete"])
 
+    @property
+    def episodes(self) -> int:
+        """How many are written."""
+        return sum(int(shard["episodes"]) for shard in self._manifest["shards"])
+
     def has(self, piece: str) -> bool:
         """Whether the shard of that piece is written."""
         return any(shard["piece"] == piece for shard in self._manifest["shards"])

@@ -134,6 +134,15 @@ class Store:
             )
         return words
 
+    def look(self, shard: int, first: int, count: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+        """``count`` rows of a ``shard`` from row ``first`` on, whatever is in them, and which are damaged."""
+        words = np.empty((count, self.layout.words), dtype=np.uint32)
+        self._wait_for(
+            [(shard, first * self.layout.row_bytes, 0, words.nbytes)], words.reshape(-1).view(np.uint8).data
+        )
+        place = np.arange(first, first + count)
+        return words, self.layout.wrong(words, np.full(count, shard), place)
+
     def _not_at_hand(self, places: list[_Place], memory: memoryview) -> list[_Place]:
         """Those of the ``places`` whose bytes the kernel did not have; the others' are copied."""
         missing, read, descriptors, at_once = [], os.preadv, self._descriptors, os.RWF_NOWAIT

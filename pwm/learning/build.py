@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from pwm import envs
 from pwm.algorithms.agent import Agent
@@ -45,16 +47,29 @@ def build_env(
     )
 
 
-def build_agent(config: TrainConfig, env: VectorEnv) -> Agent:
-    """Freshly initialised networks that fit ``env``, on its device."""
-    num_tasks = len(env.tasks)
-    action_mask = torch.zeros(num_tasks, env.act_dim, device=env.device)
-    action_mask[env.task] = env.action_mask.to(action_mask.dtype)
+class Spaces(NamedTuple):
+    """What networks have to fit."""
+
+    obs_dim: int
+    act_dim: int
+    action_mask: Tensor
+    """``[tasks, act_dim]`` 1 where a task's action component acts, 0 where it is padding."""
+
+    @classmethod
+    def of(cls, env: VectorEnv) -> Spaces:
+        """Those of ``env``'s tasks."""
+        action_mask = torch.zeros(len(env.tasks), env.act_dim)
+        action_mask[env.task.cpu()] = env.action_mask.to("cpu", action_mask.dtype)
+        return cls(env.obs_dim, env.act_dim, action_mask)
+
+
+def build_agent(config: TrainConfig, spaces: Spaces, device: torch.device) -> Agent:
+    """Freshly initialised networks that fit ``spaces``, on ``device``."""
     world_model = WorldModel(
-        env.obs_dim,
-        env.act_dim,
+        spaces.obs_dim,
+        spaces.act_dim,
         config.task_dim,
-        num_tasks,
+        len(spaces.action_mask),
         config.encoder_units,
         config.units,
         config.latent_dim,
@@ -67,16 +82,16 @@ def build_agent(config: TrainConfig, env: VectorEnv) -> Agent:
     state_dim = world_model.latent_dim + config.task_dim
     agent = Agent(
         world_model=world_model,
-        actor=Actor(state_dim, env.act_dim, config.actor_units, config.actor_init_scale),
+        actor=Actor(state_dim, spaces.act_dim, config.actor_units, config.actor_init_scale),
         critic=Critic(state_dim, config.critic_units, config.critic_ensemble),
         termination=(
             TerminationHead(world_model.latent_dim, config.task_dim, config.units[:1])
             if config.termination_head
             else None
         ),
-        action_mask=action_mask,
-        obs_dim=env.obs_dim,
+        action_mask=spaces.action_mask,
+        obs_dim=spaces.obs_dim,
         normalize_observation=config.normalize_observation,
         normalize_reward=config.normalize_reward,
     )
-    return agent.to(env.device)
+    return agent.to(device)

@@ -21,7 +21,7 @@ from pwm.envs import randomness
 from pwm.envs.base import Step
 from pwm.envs.scores import combined
 from pwm.errors import UserError
-from pwm.learning.build import build_agent, build_env, resolve_device
+from pwm.learning.build import Spaces, build_agent, build_env, resolve_device
 from pwm.learning.episodes import WINDOW, EpisodeStats
 from pwm.learning.graphs import Captured, CudaRecorder, Recorder
 from pwm.learning.learner import Learner, Metrics
@@ -74,7 +74,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         seed = config.seed * number + rank
         self.env = build_env(config, num_envs, self.device, seed, config.env_shares)
-        self.agent = build_agent(config, self.env)
+        self.agent = build_agent(config, Spaces.of(self.env), self.device)
         self.learner = Learner(self.agent, config, accelerator)
         torch.manual_seed(seed)  # equal networks, unlike samples
         capacity = config.replay_capacity // number

@@ -132,6 +132,16 @@ class Checkpoints:
             )
         return None
 
+    def all(self) -> list[tuple[int, dict[str, Any]]]:
+        """Epoch and state (without replay, tensors on the CPU) of every checkpoint that can be read, the best
+        one included, ascending."""
+        states: dict[int, dict[str, Any]] = {}
+        for path in [*map(self._path, self.epochs()), self._best]:
+            with contextlib.suppress(_Unreadable):
+                payload = _read(path)
+                states[payload["epoch"]] = payload["state"]
+        return sorted(states.items())
+
     def load_best(self) -> tuple[dict[str, Any], int] | None:
         """The state (without replay, tensors on the CPU) and epoch of the best checkpoint; None if no
         checkpoint had a score.

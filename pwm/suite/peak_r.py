@@ -10,7 +10,7 @@ from pathlib import Path
 from pwm.arguments import Parser
 from pwm.errors import UserError
 from pwm.suite import experiments, logs
-from pwm.suite.tables import aligned
+from pwm.tables import aligned
 
 HEADER = ("experiment", "peak R", "epoch", "env steps", "m/s", "last R", "source")
 LOGS, RUNS = Path("logs"), Path("runs")

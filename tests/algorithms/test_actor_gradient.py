@@ -13,7 +13,7 @@ from pwm.algorithms.actor_loss import ActorLoss
 from pwm.algorithms.agent import Agent
 from pwm.config.compose import compose
 from pwm.envs import make
-from pwm.learning.build import build_agent
+from pwm.learning.build import Spaces, build_agent
 
 BATCH, STEP = 3, 1e-5
 
@@ -36,7 +36,8 @@ class Plan(nn.Module):
 def build(alg: str, horizon: int) -> tuple[Agent, Callable[[], Tensor]]:
     """An agent all of whose networks matter, and its loss for fixed states and noise."""
     torch.manual_seed(0)
-    agent = build_agent(compose([f"alg={alg}", "size=tiny"]), make("ant", num_envs=BATCH)).double()
+    env = make("ant", num_envs=BATCH)
+    agent = build_agent(compose([f"alg={alg}", "size=tiny"]), Spaces.of(env), env.device).double()
     for parameter in agent.parameters():  # output layers that start at zero would hide what is behind them
         with torch.no_grad():
             parameter.add_(0.1 * torch.randn_like(parameter))

@@ -13,7 +13,7 @@ from pwm.cli import main
 from pwm.config.compose import compose
 from pwm.envs.base import VectorEnv
 from pwm.evaluation import gradient_quality, model_quality
-from pwm.learning.build import build_agent, build_env
+from pwm.learning.build import Spaces, build_agent, build_env
 
 TINY = (
     *("alg=mt_flow_v1", "size=tiny", "num_envs=8", "wm_batch_size=16", "wm_updates=1", "wm_first_updates=1"),
@@ -31,7 +31,7 @@ def env() -> VectorEnv:
 def sliced(env: VectorEnv) -> tuple[Agent, model_quality.Slices]:
     """An untrained flow, whose velocity is zero: it predicts that nothing changes."""
     torch.manual_seed(0)
-    agent = build_agent(compose(list(TINY)), env)
+    agent = build_agent(compose(list(TINY)), Spaces.of(env), env.device)
     slices = model_quality.gather(agent, env, 3)
     assert slices.observation.shape[0] == 17 and slices.action.shape[:2] == slices.reward.shape
     return agent, slices

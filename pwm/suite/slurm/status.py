@@ -17,7 +17,7 @@ from pwm.suite import experiments
 from pwm.suite.folders import run_folders
 from pwm.suite.logs import changed
 from pwm.suite.slurm import cluster_config, queue, records
-from pwm.suite.tables import aligned
+from pwm.tables import aligned
 
 HEADER = (
     "experiment", "seed", "job", "state", "elapsed/limit", "epoch", "R", "peak R", "age", "ETA", "reason"

@@ -1,0 +1,1 @@
+"""``pwm data``: make stores of episodes, and look at them."""
