@@ -19,8 +19,9 @@ from pwm.arguments import Parser
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
+from pwm.learning.epochs import make_accelerator
 from pwm.learning.graphs import WARM_UP
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.trainer import Trainer
 from pwm.nn.linear import linear
 from pwm.run.provenance import describe
 

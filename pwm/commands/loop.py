@@ -14,11 +14,12 @@ from pwm.errors import UserError
 from pwm.evaluation.closed_loop import EVALUATION_SEED, Evaluator, summarize
 from pwm.files import set_aside
 from pwm.learning.build import build_env
+from pwm.learning.epochs import make_accelerator
 from pwm.learning.learner import learning_rate
 from pwm.learning.meters import NotFinite
 from pwm.learning.processes import Processes, on_cpu
 from pwm.learning.timing import Clock
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.trainer import Trainer
 from pwm.memory import bound_memory, shortage
 from pwm.run import tracking
 from pwm.run.background import Background

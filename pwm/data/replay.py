@@ -74,6 +74,10 @@ class Replay:
         self._counts = {
             mask: torch.zeros(rows * num_envs, dtype=torch.int64, device=device) for mask in MASKS
         }
+        # Of each task the marks before its own, its own, and how many tasks up to it have any.
+        self._of_tasks = {
+            mask: torch.zeros(3, len(number), dtype=torch.int64, device=device) for mask in MASKS
+        }
         self._counted: set[str] = set()
         self._age = torch.zeros(num_envs, dtype=torch.int64, device=device)
         self._written = 0
@@ -115,7 +119,10 @@ class Replay:
     def _count(self, mask: str) -> None:
         """Bring the running count of marks up to date; it stays as it is until something is added."""
         if mask not in self._counted:
-            torch.cumsum(self._ring[mask].t().flatten(), 0, out=self._counts[mask])
+            counts = torch.cumsum(self._ring[mask].t().flatten(), 0, out=self._counts[mask])
+            ends = counts[self._ends - 1]
+            first = torch.cat([torch.zeros_like(ends[:1]), ends[:-1]])
+            torch.stack([first, ends - first, (ends > first).cumsum(0)], out=self._of_tasks[mask])
             self._counted.add(mask)
 
     def sample(self, batch_size: int, slices: bool) -> Batch:
@@ -155,15 +162,16 @@ class Replay:
         likely, and within a task each place, found by inverting the running count of marks."""
         self._count(mask)
         counts = self._counts[mask]
-        ends = counts[self._ends - 1]  # [tasks], of each task's marks
-        starts = torch.cat([torch.zeros_like(ends[:1]), ends[:-1]])
         uniform = torch.rand(count, dtype=torch.float64, device=counts.device)
-        marked = (ends > starts).cumsum(0)
-        # Of the tasks with marks the one that uniform falls to, and how far into its share. Never all of it:
-        # below 2^53, n (1 - 2^-53) rounds to less than n.
-        share = uniform * marked[-1]
-        task = torch.searchsorted(marked, share.long(), right=True)
-        nth = starts[task] + ((share - share.floor()) * (ends - starts)[task]).long()
+        # Never all of n marks: below 2^53, n (1 - 2^-53) rounds to less than n.
+        if len(self.task_rows) == 1:
+            nth = (uniform * counts[-1]).long()
+        else:
+            first, number, tasks = self._of_tasks[mask].unbind()
+            share = uniform * tasks[-1]
+            whole = share.long()
+            task = torch.searchsorted(tasks, whole, right=True)
+            nth = first[task] + ((share - whole) * number[task]).long()
         place = torch.searchsorted(counts, nth, right=True)
         return place % self.rows, place // self.rows
 

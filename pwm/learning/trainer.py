@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,73 +16,34 @@ from pwm.config.types import TrainConfig
 from pwm.data.batch import Batch
 from pwm.data.experience import Experience, experience
 from pwm.data.replay import Replay
-from pwm.envs import randomness
 from pwm.envs.base import Step
 from pwm.envs.scores import combined
-from pwm.errors import UserError
-from pwm.learning.build import Spaces, build_agent, build_env, resolve_device
+from pwm.learning.build import Spaces, build_agent, build_env
 from pwm.learning.episodes import WINDOW, EpisodeStats
-from pwm.learning.graphs import Captured, CudaRecorder, Recorder
+from pwm.learning.epochs import Epochs
+from pwm.learning.graphs import Captured, Recorder
 from pwm.learning.learner import Learner, Metrics
-from pwm.learning.meters import ENVIRONMENTS, Meters
-from pwm.learning.processes import Processes
-from pwm.learning.timing import PhaseTimer
-from pwm.memory import keep_freed_memory
+from pwm.learning.meters import ENVIRONMENTS
 from pwm.run.signals import Dropped
 
-ACCELERATES = ("ACCELERATE_", "FSDP_", "PMI_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_")
-"""How the variables begin that accelerate reads besides those of torch's launcher."""
 
-
-def make_accelerator(config: TrainConfig) -> Accelerator:
-    """The process group and the precision that ``config`` asks for."""
-    device = resolve_device(config.device)
-    # The critics' last layer has one output, whose gradient's unit dimension has another stride.
-    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high" if config.tf32 else "highest")
-    # What is not said here, accelerate takes from the environment: another precision, optimizer or strategy.
-    for name in [name for name in os.environ if name.startswith(ACCELERATES)]:
-        del os.environ[name]
-    try:
-        return Accelerator(cpu=device.type == "cpu", mixed_precision=config.mixed_precision)
-    except torch.distributed.DistError as error:
-        reason = str(error).strip().splitlines()[0]
-        place = ":".join(os.environ.get(name, "?") for name in ("MASTER_ADDR", "MASTER_PORT"))
-        raise UserError(f"the processes of this run could not meet at {place}: {reason}") from error
-
-
-class Trainer:
-    """Environments, replay, agent and learner of one process, and how an epoch uses them.
-
-    Attributes:
-        epoch: epochs done, warm-up included.
-        trained_epochs: epochs done in which something was learned.
-    """
+class Trainer(Epochs):
+    """Online training: environments, replay, agent and learner of one process, and how an epoch uses them."""
 
     def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
-        self.config, self.accelerator = config, accelerator
-        # accelerate numbers the CPUs of several processes (cpu:0), Warp knows only one.
-        device: torch.device = accelerator.device
-        self.device = torch.device("cpu") if device.type == "cpu" else device
-        self.processes = Processes(accelerator)
-        if self.device.type == "cpu":
-            keep_freed_memory()
-        number, rank = self.processes.number, self.processes.rank
+        super().__init__(config, accelerator)
+        number = self.processes.number
         num_envs = config.num_envs // number
         torch.manual_seed(config.seed)
-        seed = config.seed * number + rank
-        self.env = build_env(config, num_envs, self.device, seed, config.env_shares)
+        self.env = build_env(config, num_envs, self.device, self.seed, config.env_shares)
         self.agent = build_agent(config, Spaces.of(self.env), self.device)
         self.learner = Learner(self.agent, config, accelerator)
-        torch.manual_seed(seed)  # equal networks, unlike samples
+        torch.manual_seed(self.seed)  # equal networks, unlike samples
         capacity = config.replay_capacity // number
         self.replay = Replay(
             capacity, num_envs, self.env.obs_dim, self.env.act_dim, config.horizon, self.env.task
         )
         self.episodes = EpisodeStats(self.env.task, len(self.env.tasks), -(-WINDOW // number))
-        self.meters, self.timer = Meters(self.device), PhaseTimer(self.device)
-        self.epoch = self.trained_epochs = 0
         self.observation = self.env.reset()
         self._visited = self.observation[None]
         self._longest_episode = int(self.env.episode_length.max())
@@ -94,11 +54,7 @@ class Trainer:
             for task, own in zip(self.env.tasks, rows, strict=True)
             if bool(own.any())
         }
-        self.capture(
-            CudaRecorder(self.device)
-            if config.cuda_graphs == "auto" and self.device.type == "cuda" and number == 1
-            else None
-        )
+        self.capture(self._recorder())
 
     def capture(self, recorder: Recorder | None) -> None:
         """Record what an epoch consists of with ``recorder``, or with None run it as it is."""
@@ -123,9 +79,8 @@ class Trainer:
         return self.epoch * self.config.horizon * self.config.num_envs
 
     @property
-    def done(self) -> bool:
-        """Whether the run has all its epochs."""
-        return self.epoch >= self.config.max_epochs
+    def captured(self) -> tuple[Captured[Any], ...]:
+        return (self._act, self.update_actor, self.update_critic, self.update_world_model)
 
     def run_epoch(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Collect ``horizon`` steps and, once an episode has finished, learn.
@@ -155,9 +110,7 @@ class Trainer:
                     if stop():
                         raise Dropped
                     self.meters.add(self.update_world_model())
-        self.epoch += 1
-        self.trained_epochs += learn
-        self.meters.end_epoch(self.epoch)
+        self._end_epoch(learn)
 
     def sample(self) -> Batch:
         """This process's share of a batch for the world model."""
@@ -271,90 +224,33 @@ class Trainer:
                 result |= {f"R_{task}": row[0], f"episode_length_{task}": row[1]}
         return result
 
-    def read_metrics(self) -> dict[str, Any]:
-        """Everything measured since the last reading; all processes must call it together.
+    def own_metrics(self) -> dict[str, Any]:
+        # nan where no task has a notion of forwards
+        return self.returns() | {"forward_velocity": math.nan}
 
-        Raises:
-            NotFinite: an observation, a reward, a loss or a gradient was not finite.
-        """
-        metrics = self.processes.agree(self.meters.read)
-        seconds = {f"seconds_{name}": value for name, value in self.timer.read().items()}
-        return {
-            "epoch": self.epoch,
-            "max_epochs": self.config.max_epochs,
-            **self.returns(),
-            "forward_velocity": metrics.pop("forward_velocity", float("nan")),
-            "env_steps": self.env_steps,
-            "trained_epochs": self.trained_epochs,
-            "horizon": float(self.config.horizon),
-            **metrics,
-            **seconds,
-        }
+    def score(self) -> float:
+        return self.returns()["R"]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epochs depend on; the replay is this process's own. All processes must call it
-        together.
-
-        Raises:
-            NotFinite: something was not finite since the last reading, so this is nothing to keep.
-        """
-        self.processes.agree(self.meters.check)
-        process = {
-            "meters": self.meters.state_dict(),
-            "observation": self.observation,
-            "episodes": self.episodes.state_dict(),
-            "random": torch.get_rng_state(),
-        }
-        if self.device.type == "cuda":
-            process["random_cuda"] = torch.cuda.get_rng_state(self.device)
-        return {
-            "epoch": self.epoch,
-            "trained_epochs": self.trained_epochs,
-            "agent": self.agent.state_dict(),
-            "learner": self.learner.state_dict(),
-            "process": self.processes.gather(process),
+        """See :meth:`Epochs.state_dict`; the replay is this process's own."""
+        state = super().state_dict()
+        return state | {
             "env": self.processes.gather(self.env.state_dict()),
             "replay": [self.replay.state_dict()],
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> str | None:
-        """Continue from what :meth:`state_dict` returned, its ``replay`` holding this process's own or those
-        of all. Returns what could not be continued, in words.
+    def _process_state(self) -> dict[str, Any]:
+        own = {"observation": self.observation, "episodes": self.episodes.state_dict()}
+        return super()._process_state() | own
 
-        Raises:
-            UserError: the checkpoint is of another number of processes.
-        """
+    def load_state_dict(self, state: dict[str, Any]) -> str | None:
+        """See :meth:`Epochs.load_state_dict`; ``replay`` holds this process's own or those of all."""
+        remark = super().load_state_dict(state)
         number, rank = self.processes.number, self.processes.rank
-        if len(state["process"]) != number:
-            raise UserError(
-                f"the checkpoint is of {len(state['process'])} processes, this run has {number}; "
-                f"use num_processes={len(state['process'])}"
-            )
         process, replays = state["process"][rank], state["replay"]
-        self.epoch, self.trained_epochs = int(state["epoch"]), int(state["trained_epochs"])
-        self.agent.load_state_dict(state["agent"])
-        self.learner.load_state_dict(state["learner"])
         self.replay.load_state_dict(replays[rank if len(replays) == number else 0])
         self.env.load_state_dict(state["env"][rank])
-        self.meters.load_state_dict(process["meters" if "meters" in process else "progress"])
         # Checkpoints of before diverged episodes were counted have none.
         self.episodes.load_state_dict({"diverged": self.episodes.diverged, **process["episodes"]})
         self.observation = process["observation"].to(self.device)
-        for captured in (self._act, self.update_actor, self.update_critic, self.update_world_model):
-            captured.forget()
-        return self._resume_random(process)
-
-    def _resume_random(self, process: Mapping[str, Any]) -> str | None:
-        """Go on with the random numbers of a process, or with others where they were of another kind of
-        device."""
-        before = "cuda" if "random_cuda" in process else "cpu"
-        if before != self.device.type:
-            torch.manual_seed(randomness.seed_from(process.get("random_cuda", process["random"])))
-            return (
-                f"the checkpoint is of a run on {before}, this one is on {self.device.type}: "
-                "its random numbers begin anew"
-            )
-        torch.set_rng_state(process["random"])
-        if before == "cuda":
-            torch.cuda.set_rng_state(process["random_cuda"], self.device)
-        return None
+        return remark

@@ -11,7 +11,8 @@ import torch
 
 from pwm.config.compose import compose
 from pwm.interpreter import PYTHON
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.epochs import make_accelerator
+from pwm.learning.trainer import Trainer
 from pwm.run.checkpoint import Checkpoints
 from pwm.run.metrics import read_metrics
 from pwm.suite import experiments

@@ -11,7 +11,8 @@ import torch
 
 from pwm.config.compose import compose
 from pwm.data import Batch, Transitions
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.epochs import make_accelerator
+from pwm.learning.trainer import Trainer
 
 ROWS = 32
 

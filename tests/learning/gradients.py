@@ -11,7 +11,8 @@ import torch
 
 from pwm.config.compose import compose
 from pwm.data import Batch, Slices, Transitions
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.epochs import make_accelerator
+from pwm.learning.trainer import Trainer
 from pwm.models import Actor
 
 SIZE, HORIZON = 32, 4

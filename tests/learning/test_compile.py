@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from pwm.config.compose import compose
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.epochs import make_accelerator
+from pwm.learning.trainer import Trainer
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")

@@ -7,7 +7,8 @@ import torch
 
 from pwm.config.compose import compose
 from pwm.data import Transitions
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.epochs import make_accelerator
+from pwm.learning.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 SETTING = (

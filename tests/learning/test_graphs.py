@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from pwm.config.compose import compose
+from pwm.learning.epochs import make_accelerator
 from pwm.learning.graphs import WARM_UP, Captured
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.trainer import Trainer
 from tests.learning.recording import Recorder
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pwm.config.compose import compose
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.epochs import make_accelerator
+from pwm.learning.trainer import Trainer
 from tests.learning.launches import count
 
 NARROW = "encoder_units=[32,32,32] units=[32,32] latent_dim=16 wm_batch_size=8 num_envs=8"

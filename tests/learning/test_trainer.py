@@ -14,8 +14,9 @@ from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.envs.base import Step
 from pwm.envs.scores import SCALES
+from pwm.learning.epochs import make_accelerator
 from pwm.learning.meters import NotFinite
-from pwm.learning.trainer import Trainer, make_accelerator
+from pwm.learning.trainer import Trainer
 
 TINY = (
     *("size=tiny", "num_envs=8", "wm_batch_size=16", "wm_updates=2", "wm_first_updates=4"),
