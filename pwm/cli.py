@@ -29,6 +29,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("pwm.commands.train", "run", "train one experiment: pwm train alg=<name> [key=value …]"),
+    "pretrain": Command(
+        "pwm.commands.pretrain", "run", "a world model from a store: pwm pretrain alg=<name> data=<store>"
+    ),
     "eval": Command("pwm.commands.eval", "run", "evaluate a run's checkpoint: pwm eval run=<folder>"),
     "bench": Command("pwm.commands.bench", "run", "measure speed: pwm bench [alg=<name>] [size=<size>]"),
     "gpu": Command("pwm.commands.gpu", "run", "what only a GPU can tell, in some minutes: pwm gpu [--tiny]"),

@@ -71,7 +71,7 @@ class WorldModelLoss(nn.Module):
         tasks = self.agent.look_up(transitions.task)
         with torch.no_grad():
             targets = self.agent.encode(transitions.next_observation, tasks)
-        if self.world_model.space.standardizes:
+        if self.world_model.space.standardizes and self.training:
             mean, variance = moments(targets)
             self.world_model.space.update(mean, variance.sqrt())
         if self.carried < 1:

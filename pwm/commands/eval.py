@@ -47,7 +47,13 @@ def run(argv: list[str]) -> int:
     if arguments.video is not None:
         path = Path(arguments.video) if arguments.video else folder.videos / video.default_name(epoch, seed)
         video.prepare(path, config.tasks)
-    env = build_env(config, config.eval_episodes, resolve_device(config.device), seed)
+    if config.stage == "pretrain":
+        raise UserError(
+            f"{folder.path} holds a world model and no policy: `pwm train world_model={folder.path} task=…` "
+            "extracts one; --world-model evaluates the model"
+        )
+    spaces = _spaces(config, state)
+    env = build_env(config, config.eval_episodes, resolve_device(config.device), seed, spaces=spaces)
     film = video.Film(env, path) if path else None
     evaluation = Evaluator(env)(
         restore(config, Spaces.of(env), env.device, state), watch=film.watch if film else None
@@ -60,21 +66,32 @@ def run(argv: list[str]) -> int:
 
 
 def _print(evaluation: Evaluation, tasks: tuple[str, ...]) -> None:
-    print(f"{'task':<12}{'episodes':>9}{'return':>11}{'std':>9}{'length':>8}{'m/s':>8}")
+    width = max(12, 1 + max(map(len, tasks)))
+    print(f"{'task':<{width}}{'episodes':>9}{'return':>11}{'std':>9}{'length':>8}{'m/s':>8}")
     for index, task in enumerate(tasks):
         mine = evaluation.task == index
+        if not mine.any():  # a policy of one of several tasks
+            continue
         returns, velocity = evaluation.returns[mine], evaluation.forward_velocity[mine].mean()
         print(
-            f"{task:<12}{len(returns):>9}{returns.mean():>11.2f}{returns.std(correction=0):>9.2f}"
+            f"{task:<{width}}{len(returns):>9}{returns.mean():>11.2f}{returns.std(correction=0):>9.2f}"
             f"{evaluation.length[mine].mean():>8.1f}{velocity:>8.3f}"
         )
+
+
+def _spaces(config: TrainConfig, state: dict[str, Any]) -> Spaces | None:
+    """Those that a pretrained world model has from its store; None where they are the environment's."""
+    return None if config.stage == "train" else Spaces.of_state(config, state["agent"])
 
 
 def _world_model(folder: RunFolder, config: TrainConfig, state: dict[str, Any], epoch: int, seed: int) -> int:
     """Measure predictions and gradients, print them and keep them in the run folder."""
     device = resolve_device(config.device)
     torch.manual_seed(seed)
-    envs = [build_env(config, config.eval_episodes, device, seed + offset) for offset in (0, 1)]
+    spaces = _spaces(config, state)
+    envs = [
+        build_env(config, config.eval_episodes, device, seed + offset, spaces=spaces) for offset in (0, 1)
+    ]
     agent = restore(config, Spaces.of(envs[0]), device, state)
     fit, test = (model_quality.gather(agent, env, STRETCHES) for env in envs)
     slopes = gradient_quality.gather(

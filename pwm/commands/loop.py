@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
+from accelerate import Accelerator
 
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
 from pwm.evaluation.closed_loop import EVALUATION_SEED, Evaluator, summarize
+from pwm.evaluation.held_out import HeldOut
 from pwm.files import set_aside
 from pwm.learning.build import build_env
-from pwm.learning.epochs import make_accelerator
+from pwm.learning.epochs import Epochs, make_accelerator
+from pwm.learning.extractor import Extractor
 from pwm.learning.learner import learning_rate
 from pwm.learning.meters import NotFinite
+from pwm.learning.pretrainer import Pretrainer
 from pwm.learning.processes import Processes, on_cpu
 from pwm.learning.timing import Clock
 from pwm.learning.trainer import Trainer
@@ -34,8 +38,49 @@ LONG_EPOCH = 10.0
 """Seconds: an epoch that takes longer may be dropped when a stop is asked for."""
 
 
+Evaluation = Callable[[Callable[[], bool]], dict[str, float]]
+"""What an evaluation found; asked to stop (the argument says so), it raises :class:`Dropped`."""
+
+
+class Kind(NamedTuple):
+    """One of the uses of learning."""
+
+    learning: Callable[[TrainConfig, Accelerator], Epochs]
+    evaluation: Callable[[Any], Evaluation]
+    """Made when first needed."""
+    together: bool
+    """Whether all processes evaluate, and not the main one alone."""
+
+
+def closed_loop(trainer: Trainer | Extractor) -> Evaluation:
+    """Deterministic episodes of the real environments."""
+    config = trainer.config
+    spaces = trainer.spaces if isinstance(trainer, Extractor) else None
+    seed = config.seed + EVALUATION_SEED
+    evaluator = Evaluator(build_env(config, config.eval_episodes, trainer.device, seed, spaces=spaces))
+
+    def evaluate(stop: Callable[[], bool]) -> dict[str, float]:
+        return summarize(evaluator(trainer.agent, stop), evaluator.env.tasks)
+
+    return evaluate
+
+
+def held_out(trainer: Pretrainer) -> Evaluation:
+    """Episodes that are not learned from."""
+    measure = HeldOut(trainer)
+    return lambda stop: measure()
+
+
+KINDS = {
+    "train": Kind(Trainer, closed_loop, together=False),
+    "pretrain": Kind(Pretrainer, held_out, together=True),
+    "extract": Kind(Extractor, closed_loop, together=False),
+}
+"""By stage."""
+
+
 class TrainingRun:
-    """One training run in its folder. Every process has one; only the main one writes, but for its replay."""
+    """One run in its folder. Every process has one; only the main one writes, but for its replay."""
 
     def __init__(self, config: TrainConfig) -> None:
         if config.threads:
@@ -46,11 +91,12 @@ class TrainingRun:
         self.folder = RunFolder(config.run)
         self._on_main(lambda: self.folder.open(config))
         self.checkpoints = Checkpoints(self.folder.checkpoints, self.processes.rank)
-        self.trainer = Trainer(config, accelerator)
+        self._kind = KINDS[config.stage]
+        self.trainer = self._kind.learning(config, accelerator)
         self._stop, self._clock, self._saving = StopRequest(), Clock(), Background()
         self._writer: MetricsWriter | None = None
         self._tracker: tracking.Tracker = tracking.NoTracker()
-        self._evaluator: Evaluator | None = None
+        self._evaluation: Evaluation | None = None
         self._reported = self._saved = 0
         self._epoch_seconds = 0.0
         # A CPU would only do one instead of the other, with another copy of everything in memory.
@@ -188,7 +234,9 @@ class TrainingRun:
     def _report(self) -> bool:
         """Evaluate and log the epoch just done, where they are due; False if asked to stop meanwhile."""
         evaluate = self._is_due(self.config.eval_every)
-        evaluation = self._on_main(self._evaluate) if evaluate else {}
+        evaluation: dict[str, float] | None = {}
+        if evaluate:
+            evaluation = self._evaluate() if self._kind.together else self._on_main(self._evaluate)
         if self.processes.any(self.processes.main and evaluation is None):
             return False
         if evaluate or self._is_due(self.config.log_every):
@@ -224,14 +272,14 @@ class TrainingRun:
         epoch = self.trainer.epoch
         state: dict[str, Any] = self.trainer.state_dict()
         state |= {"reported": self._reported, "clock": self._clock.state_dict()}
-        score, number = self.trainer.returns()["R"], self.processes.number
+        score, number = self.trainer.score(), self.processes.number
         self._saved = epoch
         if number == 1 and self._beside:
             held = on_cpu(state, copy=True)
             self._saving.start(lambda: self.checkpoints.save(held, epoch, score))
             return
         try:
-            if number > 1:
+            if number > 1 and REPLAY in state:
                 self.processes.agree(lambda: self.checkpoints.save_replay(state.pop(REPLAY), epoch))
             self._on_main(lambda: self.checkpoints.save(state, epoch, score, number))
         except UserError:
@@ -239,17 +287,14 @@ class TrainingRun:
             raise
 
     def _evaluate(self) -> dict[str, float] | None:
-        """Closed-loop, deterministic; None if it was asked to stop."""
-        if self._evaluator is None:
-            config = self.config
-            env = build_env(config, config.eval_episodes, self.trainer.device, config.seed + EVALUATION_SEED)
-            self._evaluator = Evaluator(env)
+        """None if it was asked to stop."""
+        if self._evaluation is None:
+            self._evaluation = self._kind.evaluation(self.trainer)
         with self.trainer.timer.phase("evaluate"):
             try:
-                evaluation = self._evaluator(self.trainer.agent, lambda: bool(self._stop))
+                return self._evaluation(lambda: bool(self._stop))
             except Dropped:
                 return None
-        return summarize(evaluation, self._evaluator.env.tasks)
 
     def _say(self, text: str) -> None:
         if self._writer is not None:

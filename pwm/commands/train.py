@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pwm.arguments import Parser
 from pwm.commands.launch import launch
-from pwm.config.compose import choices, compose, to_yaml
+from pwm.commands.stages import extraction
+from pwm.config.compose import choices, compose, given, to_yaml
 
 NOTE = "PWM_CELL"
 """Environment variable: the file in which ``pwm train``, called by ``wandb agent``, writes down its cell of
@@ -27,18 +28,23 @@ def run(argv: list[str]) -> int:
         prog="pwm train",
         description="Train one experiment. The same command with the same run folder resumes it.",
         epilog=f"alg: {', '.join(choices('alg'))}. env: {', '.join(choices('env'))}. "
-        f"size: {', '.join(choices('size'))}. scale: {', '.join(choices('scale'))}.",
+        f"size: {', '.join(choices('size'))}. scale: {', '.join(choices('scale'))}. "
+        "world_model=FOLDER task=NAME: a policy for that task from the world model of a `pwm pretrain`.",
     )
     parser.add_argument("--cfg", choices=["job"], help="print the resolved configuration and stop")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="alg=<name> is required")
     arguments = parser.parse_intermixed_args(argv)
     if NOTE in os.environ:
         return note(arguments.overrides)
-    config = compose(arguments.overrides)
+    overrides = arguments.overrides
+    said = given(overrides)
+    if said.get("world_model") and "stage" not in said:
+        overrides = extraction(overrides)
+    config = compose(overrides)
     if arguments.cfg:
         print(to_yaml(config), end="")
         return 0
-    return launch(config, arguments.overrides)
+    return launch(config, overrides)
 
 
 def note(overrides: list[str]) -> int:

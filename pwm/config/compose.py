@@ -28,7 +28,7 @@ from pwm.config.types import EnvConfig, TrainConfig
 from pwm.config.validate import validate
 from pwm.errors import UserError, choose_from
 
-GROUPS = ("alg", "env", "size", "scale")
+GROUPS = ("alg", "env", "size", "scale", "stage")
 TYPES = {field.name: str(field.type) for field in fields(TrainConfig)}
 ENV_TYPES = {f"env.{field.name}": str(field.type) for field in fields(EnvConfig)}
 KEYS = (*TYPES, *ENV_TYPES)
@@ -78,6 +78,15 @@ def compose(overrides: list[str], config_name: str = "config") -> TrainConfig:
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"cannot compose {' '.join(overrides)}: {_one_line(error)}") from error
     return _typed(composed)
+
+
+def given(overrides: list[str]) -> dict[str, Any]:
+    """The keys that ``overrides`` name, with their values.
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    return {override.key_or_group: override.value() for override in map(_parse, overrides)}
 
 
 def to_yaml(config: TrainConfig) -> str:

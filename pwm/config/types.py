@@ -99,4 +99,8 @@ class TrainConfig:
     tf32: bool = False
     cuda_graphs: str = "auto"  # auto | off
     compile: bool = False
+    stage: str = "train"  # train | pretrain | extract
+    data: str = ""  # a store
+    world_model: str = ""  # the folder of a pretraining run
+    task: str = ""  # of the world model
     env_shares: list[int] = field(default_factory=list)  # of num_envs, by task; empty: all alike

@@ -13,6 +13,7 @@ from pwm.errors import UserError, choose_from
 SIMNORM_GROUP = 8
 
 CHOICES: dict[str, tuple[str, ...]] = {
+    "stage": ("train", "pretrain", "extract"),
     "dynamics": ("mlp", "flow"),
     "latent": ("simnorm", "standardized", "observation"),
     "collection": ("lockstep", "closed_loop"),
@@ -82,6 +83,7 @@ def validate(config: TrainConfig, environments: Sequence[str]) -> None:
     _numbers(config)
     _dynamics(config)
     _tasks(config, environments)
+    _stage(config)
     _batches(config)
 
 
@@ -166,14 +168,29 @@ def _tasks(config: TrainConfig, environments: Sequence[str]) -> None:
         raise UserError(f"{listed} needs multitask=true: choose an mt_ alg, or name one task")
 
 
+def _stage(config: TrainConfig) -> None:
+    if config.stage == "pretrain" and not config.data:
+        raise UserError("data=<store> is missing: `pwm data generate` makes one")
+    if config.stage == "extract" and not config.world_model:
+        raise UserError("world_model=<folder> is missing: a run of `pwm pretrain`")
+    if config.stage == "extract" and config.task not in config.tasks:
+        raise choose_from("task of the world model", config.task, config.tasks)
+    if config.stage == "extract" and config.num_processes > 1:
+        raise UserError("a policy is extracted by one process: leave out num_processes")
+    if config.stage == "train" and (config.data or config.task):
+        key = "data" if config.data else "task"
+        raise UserError(f"{key}={getattr(config, key)} needs world_model=<folder>, or `pwm pretrain`")
+
+
 def _batches(config: TrainConfig) -> None:
     for key in ("num_envs", "wm_batch_size", "imagination_batch"):
         if getattr(config, key) % config.num_processes:
             split = f"num_processes={config.num_processes}"
             raise UserError(f"{key}={getattr(config, key)} does not divide by {split}")
     tasks, processes = len(config.tasks), config.num_processes
-    _splits("num_envs", config.num_envs, config.env_shares or [1] * tasks, processes)
-    _splits("eval_episodes", config.eval_episodes, [1] * tasks, 1)
+    if config.stage == "train":
+        _splits("num_envs", config.num_envs, config.env_shares or [1] * tasks, processes)
+        _splits("eval_episodes", config.eval_episodes, [1] * tasks, 1)
     if config.imagination_batch and config.collection == "lockstep":
         raise UserError(
             "imagination_batch needs collection=closed_loop: lockstep imagines from num_envs states"

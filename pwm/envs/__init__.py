@@ -120,11 +120,15 @@ def make_tasks(
     auto_reset: bool = True,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     shares: Sequence[int] = (),
+    among: Sequence[str] = (),
+    obs_dim: int = 0,
+    act_dim: int = 0,
 ) -> MultiTaskEnv:
     """``num_envs`` environments split over ``tasks``, each task an environment's name: evenly, or in the
     proportion of ``shares``.
 
-    ``options`` holds the options of :func:`make` by task. Task k draws from seed ``seed + k``.
+    ``options`` holds the options of :func:`make` by task. Task k draws from seed ``seed + k``. For ``among``,
+    ``obs_dim`` and ``act_dim`` see :class:`MultiTaskEnv`.
 
     Raises:
         UserError: as :func:`make`; no or repeated tasks, not one share a task, or ``num_envs`` not a multiple
@@ -154,7 +158,7 @@ def make_tasks(
         )
         for k, (task, share) in enumerate(zip(tasks, shares, strict=True))
     ]
-    return MultiTaskEnv(envs)
+    return MultiTaskEnv(envs, among, obs_dim, act_dim)
 
 
 def _available(device: torch.device) -> torch.device:

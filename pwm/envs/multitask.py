@@ -18,19 +18,23 @@ class MultiTaskEnv:
     Observations and actions are zero-padded at the end to the largest of the tasks; a padded action
     component has no effect and ``action_mask`` 0. Rewards are each task's own.
 
-    Attributes:
+    Args:
         envs: each task's own environments.
+        tasks: the names of all tasks that a learner tells apart, in its order, where these are some of them.
+        obs_dim, act_dim: its sizes, where they are larger.
     """
 
-    def __init__(self, envs: Sequence[VectorEnv]) -> None:
+    def __init__(
+        self, envs: Sequence[VectorEnv], tasks: Sequence[str] = (), obs_dim: int = 0, act_dim: int = 0
+    ) -> None:
         self.envs = list(envs)
         self.name = "+".join(env.name for env in envs)
         self.num_envs = sum(env.num_envs for env in envs)
-        self.obs_dim = max(env.obs_dim for env in envs)
-        self.act_dim = max(env.act_dim for env in envs)
+        self.obs_dim = max(obs_dim, *(env.obs_dim for env in envs))
+        self.act_dim = max(act_dim, *(env.act_dim for env in envs))
         self.device = envs[0].device
-        self.tasks = tuple(env.name for env in envs)
-        self.task = torch.cat([torch.full_like(env.task, k) for k, env in enumerate(envs)])
+        self.tasks = tuple(tasks) or tuple(env.name for env in envs)
+        self.task = torch.cat([torch.full_like(env.task, self.tasks.index(env.name)) for env in envs])
         self.action_mask = torch.cat([self._pad(env.action_mask, self.act_dim) for env in envs])
         self.episode_length = torch.cat([env.episode_length for env in envs])
         generators = [env.generators for env in envs]

@@ -82,8 +82,9 @@ def summarize(evaluation: Evaluation, tasks: tuple[str, ...]) -> dict[str, float
     """Mean return, length and forward velocity. With several tasks ``eval_R`` is the mean of their scores
     (:func:`pwm.envs.scores.combined`), the others are means over tasks, and each task has its own as
     ``eval_R_<task>`` (the return), ``eval_length_<task>`` and ``eval_forward_velocity_<task>``."""
-    rows = []
-    for index in range(len(tasks)):
+    rows, present = [], [index for index in range(len(tasks)) if (evaluation.task == index).any()]
+    tasks = tuple(tasks[index] for index in present)
+    for index in present:
         mine = evaluation.task == index
         rows.append(
             torch.stack(

@@ -9,12 +9,13 @@ regression, fitted on other environments than it is tested on) and the reward ar
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pwm.algorithms.agent import Agent
+from pwm.data.batch import Slices
 from pwm.envs.base import VectorEnv
 from pwm.evaluation.gradient_quality import Slopes, agreement
 from pwm.files import replace_text
@@ -26,15 +27,6 @@ HORIZON = 16
 SUBSTEPS = (1, 2, 4, 8, 16)
 NO_SUBSTEPS = "none"
 RIDGE = 1e-3
-
-
-class Slices(NamedTuple):
-    """Stretches of real episodes: ``[H + 1, B, obs_dim]``, ``[H, B, act_dim]``, ``[H, B]`` and ``[B]``."""
-
-    observation: Tensor
-    action: Tensor
-    reward: Tensor
-    task: Tensor
 
 
 @torch.no_grad()
@@ -73,10 +65,10 @@ def measure(
     """Values after 1 to ``HORIZON`` steps by substeps and kind: the errors ``latent``, ``reward``, ``return``
     (the discounted rewards up to there, of the same actions) and ``observation`` on ``test``, the decoder
     having learned from ``fit``, and ``gradient``, the cosine with the real ``slopes``."""
-    decode = _decoder(agent, fit)
+    decode = decoder(agent, fit)
 
     def all_kinds() -> dict[str, list[float]]:
-        return _errors(agent, test, decode, gamma) | {"gradient": agreement(agent, slopes, gamma)}
+        return errors(agent, test, decode, gamma) | {"gradient": agreement(agent, slopes, gamma)}
 
     dynamics = agent.world_model.dynamics
     if not isinstance(dynamics, FlowDynamics):
@@ -102,26 +94,30 @@ def save(folder: RunFolder, epoch: int, own: int | None, errors: dict[str, dict[
     replace_text(folder.world_model, json.dumps(content, indent=1))
 
 
-def _errors(agent: Agent, data: Slices, weights: Tensor, gamma: float) -> dict[str, list[float]]:
+@torch.no_grad()
+def errors(agent: Agent, data: Slices, weights: Tensor, gamma: float) -> dict[str, list[float]]:
+    """The ``latent``, ``reward``, ``return`` and ``observation`` errors after 1 to ``HORIZON`` steps, by
+    kind; ``weights`` are those of :func:`decoder`."""
     tasks = agent.look_up(data.task)
     latents = agent.encode(data.observation, tasks)
     observations = _normalized(agent, data)
     rewards = agent.scale_reward(data.reward, data.task)
-    errors: dict[str, list[float]] = {"latent": [], "reward": [], "return": [], "observation": []}
+    found: dict[str, list[float]] = {"latent": [], "reward": [], "return": [], "observation": []}
     z, imagined, real = latents[0], torch.zeros_like(rewards[0]), torch.zeros_like(rewards[0])
     transition = agent.world_model.transition(tasks.embedding)
     for t in range(HORIZON):
         predicted = agent.world_model.reward(z, data.action[t], tasks.embedding)
         z = transition(z, data.action[t])
         imagined, real = imagined + gamma**t * predicted, real + gamma**t * rewards[t]
-        errors["reward"].append(_share(predicted - rewards[t], rewards))
-        errors["return"].append(_share(imagined - real, real))
-        errors["latent"].append(_share(z - latents[t + 1], latents))
-        errors["observation"].append(_share(_with_one(z) @ weights - observations[t + 1], observations))
-    return errors
+        found["reward"].append(_share(predicted - rewards[t], rewards))
+        found["return"].append(_share(imagined - real, real))
+        found["latent"].append(_share(z - latents[t + 1], latents))
+        found["observation"].append(_share(_with_one(z) @ weights - observations[t + 1], observations))
+    return found
 
 
-def _decoder(agent: Agent, data: Slices) -> Tensor:
+@torch.no_grad()
+def decoder(agent: Agent, data: Slices) -> Tensor:
     """``[latent_dim + 1, obs_dim]``: ridge regression from latents to normalised observations."""
     inputs = _with_one(agent.encode(data.observation, agent.look_up(data.task))).flatten(0, 1).double()
     targets = _normalized(agent, data).flatten(0, 1).double()

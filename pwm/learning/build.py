@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,21 +32,6 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def build_env(
-    config: TrainConfig, num_envs: int, device: torch.device, seed: int, shares: Sequence[int] = ()
-) -> VectorEnv:
-    """``num_envs`` environments of the configured task, or of the tasks in the proportion of ``shares``
-    (default: equally many of each)."""
-    options = {config.env.name: dict(config.env.options)}
-    if not config.multitask:
-        return envs.make(
-            config.env.name, num_envs=num_envs, device=device, seed=seed, **options[config.env.name]
-        )
-    return envs.make_tasks(
-        config.tasks, num_envs=num_envs, device=device, seed=seed, options=options, shares=shares
-    )
-
-
 class Spaces(NamedTuple):
     """What networks have to fit."""
 
@@ -61,6 +46,49 @@ class Spaces(NamedTuple):
         action_mask = torch.zeros(len(env.tasks), env.act_dim)
         action_mask[env.task.cpu()] = env.action_mask.to("cpu", action_mask.dtype)
         return cls(env.obs_dim, env.act_dim, action_mask)
+
+    @classmethod
+    def of_state(cls, config: TrainConfig, agent: Mapping[str, Tensor]) -> Spaces:
+        """Those of an agent that was saved in a run of ``config``."""
+        action_mask = agent["action_mask"]
+        if config.normalize_observation:
+            obs_dim = agent["observation_stats.mean"].shape[1]
+        else:
+            obs_dim = agent["world_model.encoder.0.weight"].shape[1] - config.task_dim
+        return cls(obs_dim, action_mask.shape[1], action_mask)
+
+
+def build_env(
+    config: TrainConfig,
+    num_envs: int,
+    device: torch.device,
+    seed: int,
+    shares: Sequence[int] = (),
+    spaces: Spaces | None = None,
+) -> VectorEnv:
+    """``num_envs`` environments of the configured task, or of the tasks in the proportion of ``shares``
+    (default: equally many of each); for a policy that is extracted, of its task. ``spaces`` are those of a
+    world model that was pretrained."""
+    options = {config.env.name: dict(config.env.options)}
+    if spaces is not None:
+        tasks = [config.task] if config.stage == "extract" else config.tasks
+        return envs.make_tasks(
+            tasks,
+            num_envs=num_envs,
+            device=device,
+            seed=seed,
+            options=options if config.env.name in tasks else None,
+            among=config.tasks,
+            obs_dim=spaces.obs_dim,
+            act_dim=spaces.act_dim,
+        )
+    if not config.multitask:
+        return envs.make(
+            config.env.name, num_envs=num_envs, device=device, seed=seed, **options[config.env.name]
+        )
+    return envs.make_tasks(
+        config.tasks, num_envs=num_envs, device=device, seed=seed, options=options, shares=shares
+    )
 
 
 def build_agent(config: TrainConfig, spaces: Spaces, device: torch.device) -> Agent:

@@ -32,6 +32,14 @@ FIELDS = (
     ("dyn_loss", "dyn_loss", ".2f"),
 )
 """Label in the log line, key in the row, format."""
+OFFLINE_FIELDS = (
+    ("updates", "updates", ".0f"),
+    *(field for field in FIELDS if field[0].endswith("_loss")),
+    ("imagined", "imagined_reward", ".3f"),
+    ("eval_R", "eval_R", ".1f"),
+    ("eval_wm_loss", "eval_wm_loss", ".3f"),
+)
+"""The same where nothing is collected: as far as the row has them."""
 
 BAR = 16
 LARGEST = 1e15
@@ -39,12 +47,13 @@ LARGEST = 1e15
 
 
 def format_line(row: Mapping[str, Any]) -> str:
-    """The training-log line of ``row``; what the row lacks is ``nan``.
+    """The training-log line of ``row``; what the row of an online training lacks is ``nan``.
 
     >>> format_line({"epoch": 3, "max_epochs": 9, "R": -1.5})[:20]
     '[3/9]  R:-1.50  T:na'
     """
-    values = ((label, row.get(key), spec) for label, key, spec in FIELDS)
+    fields = FIELDS if "R" in row else [field for field in OFFLINE_FIELDS if field[1] in row]
+    values = ((label, row.get(key), spec) for label, key, spec in fields)
     shown = (f"{label}:{number(value):{spec}}" for label, value, spec in values)
     return "  ".join([f"[{row['epoch']}/{row['max_epochs']}]", *shown])
 

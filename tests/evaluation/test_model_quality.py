@@ -11,6 +11,7 @@ import torch
 from pwm.algorithms.agent import Agent
 from pwm.cli import main
 from pwm.config.compose import compose
+from pwm.data import Slices
 from pwm.envs.base import VectorEnv
 from pwm.evaluation import gradient_quality, model_quality
 from pwm.learning.build import Spaces, build_agent, build_env
@@ -28,7 +29,7 @@ def env() -> VectorEnv:
 
 
 @pytest.fixture(scope="module")
-def sliced(env: VectorEnv) -> tuple[Agent, model_quality.Slices]:
+def sliced(env: VectorEnv) -> tuple[Agent, Slices]:
     """An untrained flow, whose velocity is zero: it predicts that nothing changes."""
     torch.manual_seed(0)
     agent = build_agent(compose(list(TINY)), Spaces.of(env), env.device)
@@ -38,7 +39,7 @@ def sliced(env: VectorEnv) -> tuple[Agent, model_quality.Slices]:
 
 
 @pytest.fixture(scope="module")
-def measured(env: VectorEnv, sliced: tuple[Agent, model_quality.Slices]) -> dict[str, dict[str, list[float]]]:
+def measured(env: VectorEnv, sliced: tuple[Agent, Slices]) -> dict[str, dict[str, list[float]]]:
     agent, slices = sliced
     slopes = gradient_quality.gather(agent, env, 1, model_quality.HORIZON, 2, 0.99)
     return model_quality.measure(agent, slices, slices, slopes, 0.99)
@@ -66,13 +67,13 @@ def test_the_share_of_a_guess_at_the_mean_is_one_and_of_the_truth_zero() -> None
 
 
 def test_rewards_that_are_off_by_one_add_up_to_a_return_that_is_off(
-    sliced: tuple[Agent, model_quality.Slices], monkeypatch: pytest.MonkeyPatch
+    sliced: tuple[Agent, Slices], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent, data = sliced
     told = iter(data.reward + 1.0)
     monkeypatch.setattr(agent.world_model, "reward", lambda *_: next(told))
     with torch.no_grad():
-        errors = model_quality._errors(agent, data, torch.zeros(65, data.observation.shape[-1]), 0.5)
+        errors = model_quality.errors(agent, data, torch.zeros(65, data.observation.shape[-1]), 0.5)
     weights = 0.5 ** torch.arange(16.0)
     real = (data.reward * weights[:, None]).cumsum(0).double()
     expected = weights.cumsum(0).double().square() / real.var(1, correction=0)
