@@ -30,13 +30,16 @@ said = $(filter-out 0 no false,$(1))
 ON_CLUSTER = $(if $(CLUSTER),--cluster="$$CLUSTER")
 SUBMIT = $(RUN) -m pwm suite submit $(ON_CLUSTER) $(if $(SEEDS),--seeds="$$SEEDS") $(if $(call said,$(DRY_RUN)),--dry-run)
 
-.PHONY: help demo test lint bench gpu campaign image sif peak-r report lock jobs submit sweep status sync rehearse rehearse-down
+.PHONY: help demo mt-demo test lint bench gpu campaign image sif peak-r report lock jobs submit sweep status sync rehearse rehearse-down
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 demo: $(STAMP) ## train all eight experiments at demo scale, then print their peak R (up to 10 minutes)
 	@$(RUN) -m pwm suite demo $(ARGS)
+
+mt-demo: $(STAMP) ## world models of four DMControl tasks from data alone, and a policy for each (up to 15 minutes)
+	@$(RUN) -m pwm suite mt-demo $(ARGS)
 
 test: $(STAMP) ## run every test
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 8 $(ARGS)

@@ -43,6 +43,8 @@ COMMANDS = {
 }
 SUITE = {
     "demo": Command("pwm.suite.demo", "run", "train all eight at demo scale"),
+    "mt-demo": Command("pwm.suite.mt_demo", "run", "world models from data alone, and their policies"),
+    "extract": Command("pwm.suite.extract", "run", "a policy for each task of a pretrained world model"),
     "jobs": Command("pwm.suite.slurm.jobs", "run", "render the eight batch scripts"),
     "submit": Command("pwm.suite.slurm.submit", "run", "pwm suite submit mt_flow_v2 | st | mt | all"),
     "status": Command("pwm.suite.slurm.status", "run", "jobs and progress in one table"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from pwm.config.compose import compose, given
@@ -38,6 +39,8 @@ def pretraining(overrides: list[str]) -> list[str]:
         if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
             raise UserError(f"steps={steps}: expected a number of updates, at least 1")
         words.append(f"max_epochs={math.ceil(steps / compose(words).wm_updates)}")
+    if "run" not in said:
+        words.append(_word("run", Path("runs") / "pretrained" / f"{said.get('alg')}-s{said.get('seed', 0)}"))
     return words
 
 
@@ -68,9 +71,17 @@ def extraction(overrides: list[str]) -> list[str]:
     words += [_word(f"env.options.{key}", value) for key, value in model.env.options.items()]
     if "data" not in said:
         words.append(_word("data", model.data))
-    if "task" not in said and len(model.tasks) == 1:
-        words.append(_word("task", model.tasks[0]))
+    task = said.get("task", model.tasks[0] if len(model.tasks) == 1 else "")
+    if "task" not in said and task:
+        words.append(_word("task", task))
+    if "run" not in said:
+        words.append(_word("run", policies(folder.path) / f"{task}-s{said.get('seed', 0)}"))
     return [*words, "stage=extract"]
+
+
+def policies(world_model: Path) -> Path:
+    """Where the policies that are extracted from a world model are kept unless that is said."""
+    return Path("runs") / "policies" / world_model.name
 
 
 def _word(key: str, value: Any) -> str:

@@ -36,6 +36,7 @@ class Store:
     """A finished store, open for reading.
 
     Attributes:
+        identity: what tells it from any other.
         tasks: what it holds.
         obs_dim, act_dim: sizes of the set.
         shard, first, rows, task, returned: ``[episodes]``, of each episode where it is, of how many rows, of
@@ -53,11 +54,12 @@ class Store:
             raise UserError(
                 f"{self.path} is not finished ({len(shards)} shards are): run the command that makes it again"
             )
+        self.identity: str = manifest["id"]
         self.source: dict[str, Any] = manifest["source"]
         self.tasks = tuple(Task(t["name"], t["obs_dim"], t["act_dim"]) for t in manifest["tasks"])
         self.obs_dim = max(task.obs_dim for task in self.tasks)
         self.act_dim = max(task.act_dim for task in self.tasks)
-        self.layout = Layout(manifest["id"], self.obs_dim, self.act_dim)
+        self.layout = Layout(self.identity, self.obs_dim, self.act_dim)
         self.files = [self.path / shard["file"] for shard in shards]
         index = [self._index(file, shard) for file, shard in zip(self.files, shards, strict=True)]
         episodes = np.concatenate(index) if index else np.zeros(0, INDEX)

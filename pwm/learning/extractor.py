@@ -17,7 +17,7 @@ from pwm.learning.build import Spaces, build_agent
 from pwm.learning.epochs import Epochs
 from pwm.learning.graphs import Captured
 from pwm.learning.learner import Learner, Metrics
-from pwm.learning.pretrainer import indices
+from pwm.learning.pretrainer import indices, same_store
 from pwm.run.checkpoint import MISFITS, Checkpoints, misfit
 from pwm.run.folder import RunFolder
 from pwm.run.signals import Dropped
@@ -50,10 +50,15 @@ class Extractor(Epochs):
         except MISFITS as error:
             raise UserError(f"{config.world_model} holds another world model: {misfit(error)}") from error
         self.learner = Learner(self.agent, config, accelerator)
-        store, number = Store(config.data), config.imagination_batch
-        self._starts = Sampler(
-            store, indices(store, [config.task]), number, 1, device=self.device, seed=config.seed
-        )
+        self._store, number = Store(config.data), config.imagination_batch
+        sizes, model = self._store, self.spaces
+        if (sizes.obs_dim, sizes.act_dim) != (model.obs_dim, model.act_dim):
+            raise UserError(
+                f"{config.data} has observations of {sizes.obs_dim} and actions of {sizes.act_dim}, "
+                f"the world model of {model.obs_dim} and {model.act_dim}: name the store that it is of"
+            )
+        task = indices(self._store, [config.task])
+        self._starts = Sampler(self._store, task, number, 1, device=self.device, seed=config.seed)
         self._task = torch.full((number,), config.tasks.index(config.task), device=self.device)
 
         def update_critic(*rollout: Tensor) -> Metrics:
@@ -79,7 +84,11 @@ class Extractor(Epochs):
                 self.meters.add(self._update_critic(*rollout))
         self._end_epoch()
 
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"store": self._store.identity}
+
     def load_state_dict(self, state: dict[str, Any]) -> str | None:
+        same_store(self._store, state["store"])
         remark = super().load_state_dict(state)
         self._starts.go_to(self.epoch * self.config.actor_updates)
         return remark

@@ -12,7 +12,7 @@ from torch import Tensor
 from pwm.config.types import TrainConfig
 from pwm.data.batch import Batch, Slices, Transitions
 from pwm.data.store import Sampler, Store
-from pwm.errors import choose_from
+from pwm.errors import UserError, choose_from
 from pwm.learning.build import Spaces, build_agent
 from pwm.learning.epochs import Epochs
 from pwm.learning.graphs import Captured
@@ -83,7 +83,11 @@ class Pretrainer(Epochs):
             seen = Transitions(*(part.to(self.device) for part in self.batches.batch(number).transitions))
             self.agent.observe(seen.observation, seen.reward, seen.task)
 
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"store": self.store.identity}
+
     def load_state_dict(self, state: dict[str, Any]) -> str | None:
+        same_store(self.store, state["store"])
         remark = super().load_state_dict(state)
         self.batches.go_to(self.epoch * self.config.wm_updates)
         return remark
@@ -100,6 +104,18 @@ def indices(store: Store, tasks: list[str]) -> list[int]:
         if task not in names:
             raise choose_from(f"task of the store {store.path}", task, names)
     return [names.index(task) for task in tasks]
+
+
+def same_store(store: Store, identity: str) -> None:
+    """See that a run goes on with the store that it began with.
+
+    Raises:
+        UserError: it is another one.
+    """
+    if store.identity != identity:
+        raise UserError(
+            f"{store.path} is another store than this run began with; choose another run=<folder>"
+        )
 
 
 def spaces(store: Store, tasks: list[int]) -> Spaces:

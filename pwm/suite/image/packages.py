@@ -54,7 +54,8 @@ def locked(torch_build: str, torch_index: str, warp_releases: str) -> None:
     index = ["--extra-index-url", torch_index] if torch_index else []
     pip("install", "--constraint", "requirements.lock", *index, *first)
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    optional = project["project"]["optional-dependencies"]["dmcontrol"]
+    wanted = [*project["project"]["dependencies"], *optional, *project["build-system"]["requires"]]
     pip("install", "--constraint", "requirements.lock", *wanted)
 
 
