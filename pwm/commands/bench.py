@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pwm import envs
 from pwm.arguments import Parser
+from pwm.commands import bench_store
 from pwm.config.compose import compose
 from pwm.config.types import TrainConfig
 from pwm.errors import UserError
@@ -45,7 +46,7 @@ COLUMNS = (
 
 
 def run(argv: list[str]) -> int:
-    """``pwm bench [--json FILE] [--repeats N] [--envs] [alg=…] [key=value …]``; returns the exit code.
+    """``pwm bench [--json FILE] [--repeats N] [--envs | --data] [alg=…] [key=value …]``; returns the code.
 
     Without ``alg=`` the four single-task experiments; sizes default to 5M, batch 256.
 
@@ -56,11 +57,14 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--json", default="bench.json", help="where to write the figures (bench.json)")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each; the median counts (5)")
     parser.add_argument("--envs", action="store_true", help="environments alone, on one thread")
+    parser.add_argument("--data", action="store_true", help="batches of a store of 4 GB in TMPDIR")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     arguments = parser.parse_intermixed_args(argv)
     if arguments.repeats < 1:
         raise UserError(f"--repeats {arguments.repeats}: expected at least 1")
     _check_writable(Path(arguments.json))
+    if arguments.data:
+        return _bench_data(arguments.overrides, Path(arguments.json), arguments.repeats)
     if arguments.envs:
         return _bench_envs(arguments.overrides, Path(arguments.json), arguments.repeats)
     named = [text for text in arguments.overrides if text.startswith("alg=")]
@@ -94,6 +98,19 @@ def _bench_envs(overrides: list[str], path: Path, repeats: int) -> int:
         print(f"{name:24s}{rates[name]:12,.0f} steps/s", flush=True)
     path.write_text(json.dumps({"machine": describe(), "env_steps_per_s": rates}, indent=1) + "\n")
     print(f"medians of {repeats}; {NUM_ENVS} environments, one thread; written to {path}")
+    return 0
+
+
+def _bench_data(overrides: list[str], path: Path, repeats: int) -> int:
+    """Batches from memory and from the disk, beside plain reads."""
+    if overrides:
+        raise UserError(f"--data takes no {overrides[0]}: it measures a store of its own")
+    found = bench_store.measure(repeats)
+    path.write_text(json.dumps({"machine": describe(), "store": found}, indent=1) + "\n")
+    for kind in ("warm", "cold"):
+        plain = found[f"reads_{kind}"]
+        print(f"{kind}: {found[kind]:.1f} batches/s of 1024 x 17 rows; plain reads of them: {plain:.1f}")
+    print(f"memory grew by {found['grown_mb']:.0f} MB; medians of {repeats}; written to {path}")
     return 0
 
 

@@ -18,6 +18,7 @@ from pwm.files import set_aside
 from pwm.learning.build import build_env
 from pwm.learning.epochs import Epochs, make_accelerator
 from pwm.learning.extractor import Extractor
+from pwm.learning.finetuner import Finetuner
 from pwm.learning.learner import learning_rate
 from pwm.learning.meters import NotFinite
 from pwm.learning.pretrainer import Pretrainer
@@ -55,7 +56,7 @@ class Kind(NamedTuple):
 def closed_loop(trainer: Trainer | Extractor) -> Evaluation:
     """Deterministic episodes of the real environments."""
     config = trainer.config
-    spaces = trainer.spaces if isinstance(trainer, Extractor) else None
+    spaces = trainer.spaces if isinstance(trainer, (Extractor, Finetuner)) else None
     seed = config.seed + EVALUATION_SEED
     evaluator = Evaluator(build_env(config, config.eval_episodes, trainer.device, seed, spaces=spaces))
 
@@ -75,8 +76,9 @@ KINDS = {
     "train": Kind(Trainer, closed_loop, together=False),
     "pretrain": Kind(Pretrainer, held_out, together=True),
     "extract": Kind(Extractor, closed_loop, together=False),
+    "finetune": Kind(Finetuner, closed_loop, together=False),
 }
-"""By stage."""
+"""By stage; an extraction may finetune."""
 
 
 class TrainingRun:
@@ -91,7 +93,7 @@ class TrainingRun:
         self.folder = RunFolder(config.run)
         self._on_main(lambda: self.folder.open(config))
         self.checkpoints = Checkpoints(self.folder.checkpoints, self.processes.rank)
-        self._kind = KINDS[config.stage]
+        self._kind = KINDS["finetune" if config.finetune_world_model else config.stage]
         self.trainer = self._kind.learning(config, accelerator)
         self._stop, self._clock, self._saving = StopRequest(), Clock(), Background()
         self._writer: MetricsWriter | None = None

@@ -63,17 +63,18 @@ def extraction(overrides: list[str]) -> list[str]:
     if "alg" not in said:
         words.append(f"alg={model.name}")
     from_model: dict[str, Any] = {key: getattr(model, key) for key in MODEL}
-    from_model |= {"tasks": model.tasks, "env.name": model.env.name}
+    from_model["tasks"] = model.tasks
     for key, value in from_model.items():
         if key in said and said[key] != value:
             raise UserError(f"{key}={said[key]}, but {folder.path} holds a world model of {key}={value}")
         words.append(_word(key, value))
-    words += [_word(f"env.options.{key}", value) for key, value in model.env.options.items()]
     if "data" not in said:
         words.append(_word("data", model.data))
     task = said.get("task", model.tasks[0] if len(model.tasks) == 1 else "")
     if "task" not in said and task:
         words.append(_word("task", task))
+    if task in model.tasks:
+        words.append(_word("env.name", task))  # whose options env.options are
     if "run" not in said:
         words.append(_word("run", policies(folder.path) / f"{task}-s{said.get('seed', 0)}"))
     return [*words, "stage=extract"]

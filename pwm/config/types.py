@@ -103,4 +103,5 @@ class TrainConfig:
     data: str = ""  # a store
     world_model: str = ""  # the folder of a pretraining run
     task: str = ""  # of the world model
+    finetune_world_model: bool = False
     env_shares: list[int] = field(default_factory=list)  # of num_envs, by task; empty: all alike

@@ -39,6 +39,7 @@ class Store:
         identity: what tells it from any other.
         tasks: what it holds.
         obs_dim, act_dim: sizes of the set.
+        files, descriptors: the shards' rows, and as they are open.
         shard, first, rows, task, returned: ``[episodes]``, of each episode where it is, of how many rows, of
             which task, and what it returned; sorted by task.
 
@@ -73,14 +74,14 @@ class Store:
         if not len(episodes):
             raise UserError(f"{self.path} holds no episode; make it anew")
         _allow(len(self.files))
-        self._descriptors = [self._open(file) for file in self.files]
+        self.descriptors = [self._open(file) for file in self.files]
         self._waiting = ThreadPoolExecutor(READS, thread_name_prefix="pwm-store-read")
 
     def close(self) -> None:
         """Let go of the files."""
         self._waiting.shutdown(wait=True, cancel_futures=True)
-        while self._descriptors:
-            os.close(self._descriptors.pop())
+        while self.descriptors:
+            os.close(self.descriptors.pop())
 
     def _index(self, file: Path, shard: dict[str, Any]) -> NDArray[Any]:
         index = file.with_suffix(".episodes")
@@ -147,7 +148,7 @@ class Store:
 
     def _not_at_hand(self, places: list[_Place], memory: memoryview) -> list[_Place]:
         """Those of the ``places`` whose bytes the kernel did not have; the others' are copied."""
-        missing, read, descriptors, at_once = [], os.preadv, self._descriptors, os.RWF_NOWAIT
+        missing, read, descriptors, at_once = [], os.preadv, self.descriptors, os.RWF_NOWAIT
         for place in places:
             number, offset, low, high = place
             try:
@@ -160,7 +161,7 @@ class Store:
     def _wait_for(self, places: list[_Place], memory: memoryview) -> None:
         for number, offset, low, high in places:
             try:
-                got = os.preadv(self._descriptors[number], [memory[low:high]], offset)
+                got = os.preadv(self.descriptors[number], [memory[low:high]], offset)
             except OSError as error:
                 raise UserError(f"cannot read {self.files[number]}: {error.strerror}") from error
             if got != high - low:

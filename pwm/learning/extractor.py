@@ -11,19 +11,13 @@ from torch import Tensor
 
 from pwm.algorithms.actor_loss import Rollout
 from pwm.config.types import TrainConfig
-from pwm.data.store import Sampler, Store
-from pwm.errors import UserError
-from pwm.learning.build import Spaces, build_agent
+from pwm.data.store import Sampler
+from pwm.learning import pretrained
+from pwm.learning.build import Spaces
 from pwm.learning.epochs import Epochs
 from pwm.learning.graphs import Captured
 from pwm.learning.learner import Learner, Metrics
-from pwm.learning.pretrainer import indices, same_store
-from pwm.run.checkpoint import MISFITS, Checkpoints, misfit
-from pwm.run.folder import RunFolder
 from pwm.run.signals import Dropped
-
-POLICY = ("actor.", "critic.", "return_stats.")
-"""What is learned here and not taken over."""
 
 
 class Extractor(Epochs):
@@ -39,25 +33,13 @@ class Extractor(Epochs):
 
     def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
         super().__init__(config, accelerator)
-        state = pretrained(config.world_model)["agent"]
+        state = pretrained.load(config)
         self.spaces = Spaces.of_state(config, state)
         torch.manual_seed(config.seed)
-        self.agent = build_agent(config, self.spaces, self.device)
-        taken = {name: value for name, value in state.items() if not name.startswith(POLICY)}
-        own = {name: value for name, value in self.agent.state_dict().items() if name.startswith(POLICY)}
-        try:
-            self.agent.load_state_dict(taken | own)
-        except MISFITS as error:
-            raise UserError(f"{config.world_model} holds another world model: {misfit(error)}") from error
+        self.agent = pretrained.take_over(config, state, self.device)
         self.learner = Learner(self.agent, config, accelerator)
-        self._store, number = Store(config.data), config.imagination_batch
-        sizes, model = self._store, self.spaces
-        if (sizes.obs_dim, sizes.act_dim) != (model.obs_dim, model.act_dim):
-            raise UserError(
-                f"{config.data} has observations of {sizes.obs_dim} and actions of {sizes.act_dim}, "
-                f"the world model of {model.obs_dim} and {model.act_dim}: name the store that it is of"
-            )
-        task = indices(self._store, [config.task])
+        self._store, number = pretrained.open_store(config, self.spaces), config.imagination_batch
+        task = pretrained.indices(self._store, [config.task])
         self._starts = Sampler(self._store, task, number, 1, device=self.device, seed=config.seed)
         self._task = torch.full((number,), config.tasks.index(config.task), device=self.device)
 
@@ -88,19 +70,7 @@ class Extractor(Epochs):
         return super().state_dict() | {"store": self._store.identity}
 
     def load_state_dict(self, state: dict[str, Any]) -> str | None:
-        same_store(self._store, state["store"])
+        pretrained.same_store(self._store, state["store"])
         remark = super().load_state_dict(state)
         self._starts.go_to(self.epoch * self.config.actor_updates)
         return remark
-
-
-def pretrained(path: str) -> dict[str, Any]:
-    """The newest state of a pretraining run.
-
-    Raises:
-        UserError: there is none.
-    """
-    loaded = Checkpoints(RunFolder(path).checkpoints).load_latest(replay=False)
-    if loaded is None:
-        raise UserError(f"{path} holds no checkpoint yet: pretrain first, or wait for the first one")
-    return loaded[0]

@@ -12,7 +12,7 @@ from torch import Tensor
 from pwm.config.types import TrainConfig
 from pwm.data.batch import Batch, Slices, Transitions
 from pwm.data.store import Sampler, Store
-from pwm.errors import UserError, choose_from
+from pwm.learning import pretrained
 from pwm.learning.build import Spaces, build_agent
 from pwm.learning.epochs import Epochs
 from pwm.learning.graphs import Captured
@@ -34,7 +34,7 @@ class Pretrainer(Epochs):
     def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
         super().__init__(config, accelerator)
         self.store = Store(config.data)
-        self.tasks = indices(self.store, config.tasks)
+        self.tasks = pretrained.indices(self.store, config.tasks)
         torch.manual_seed(config.seed)
         self.agent = build_agent(config, spaces(self.store, self.tasks), self.device)
         self.learner = Learner(self.agent, config, accelerator)
@@ -87,35 +87,10 @@ class Pretrainer(Epochs):
         return super().state_dict() | {"store": self.store.identity}
 
     def load_state_dict(self, state: dict[str, Any]) -> str | None:
-        same_store(self.store, state["store"])
+        pretrained.same_store(self.store, state["store"])
         remark = super().load_state_dict(state)
         self.batches.go_to(self.epoch * self.config.wm_updates)
         return remark
-
-
-def indices(store: Store, tasks: list[str]) -> list[int]:
-    """The numbers that ``tasks`` have in the ``store``.
-
-    Raises:
-        UserError: it has one of them not.
-    """
-    names = [task.name for task in store.tasks]
-    for task in tasks:
-        if task not in names:
-            raise choose_from(f"task of the store {store.path}", task, names)
-    return [names.index(task) for task in tasks]
-
-
-def same_store(store: Store, identity: str) -> None:
-    """See that a run goes on with the store that it began with.
-
-    Raises:
-        UserError: it is another one.
-    """
-    if store.identity != identity:
-        raise UserError(
-            f"{store.path} is another store than this run began with; choose another run=<folder>"
-        )
 
 
 def spaces(store: Store, tasks: list[int]) -> Spaces:

@@ -11,12 +11,13 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from pwm.algorithms.actor_loss import Rollout
+from pwm.algorithms.agent import Agent
 from pwm.algorithms.normalizer import sum_over_processes
 from pwm.config.types import TrainConfig
 from pwm.data.batch import Batch
 from pwm.data.experience import Experience, experience
 from pwm.data.replay import Replay
-from pwm.envs.base import Step
+from pwm.envs.base import Step, VectorEnv
 from pwm.envs.scores import combined
 from pwm.learning.build import Spaces, build_agent, build_env
 from pwm.learning.episodes import WINDOW, EpisodeStats
@@ -35,8 +36,8 @@ class Trainer(Epochs):
         number = self.processes.number
         num_envs = config.num_envs // number
         torch.manual_seed(config.seed)
-        self.env = build_env(config, num_envs, self.device, self.seed, config.env_shares)
-        self.agent = build_agent(config, Spaces.of(self.env), self.device)
+        self.env = self._make_env(num_envs)
+        self.agent = self._make_agent()
         self.learner = Learner(self.agent, config, accelerator)
         torch.manual_seed(self.seed)  # equal networks, unlike samples
         capacity = config.replay_capacity // number
@@ -48,6 +49,7 @@ class Trainer(Epochs):
         self._visited = self.observation[None]
         self._longest_episode = int(self.env.episode_length.max())
         walking = self.env.forward_velocity(self.observation).isfinite()
+        self._present = self.env.task.unique_consecutive().tolist()
         rows = ((self.env.task == index) & walking for index in range(len(self.env.tasks)))
         self._walks = {
             task: own.nonzero().flatten()
@@ -55,6 +57,17 @@ class Trainer(Epochs):
             if bool(own.any())
         }
         self.capture(self._recorder())
+
+    def _make_env(self, num_envs: int) -> VectorEnv:
+        return build_env(self.config, num_envs, self.device, self.seed, self.config.env_shares)
+
+    def _make_agent(self) -> Agent:
+        return build_agent(self.config, Spaces.of(self.env), self.device)
+
+    @property
+    def _draws_on_device(self) -> bool:
+        """Whether drawing a batch can be recorded."""
+        return True
 
     def capture(self, recorder: Recorder | None) -> None:
         """Record what an epoch consists of with ``recorder``, or with None run it as it is."""
@@ -71,7 +84,7 @@ class Trainer(Epochs):
         )
         self.update_actor = Captured(learner.update_actor, recorder)
         self.update_critic = Captured(update_critic, recorder)
-        self.update_world_model = Captured(update_world_model, recorder)
+        self.update_world_model = Captured(update_world_model, recorder if self._draws_on_device else None)
 
     @property
     def env_steps(self) -> int:
@@ -145,7 +158,7 @@ class Trainer(Epochs):
         first, number = rows[task].unbind(1)
         env = first + (torch.rand(size, dtype=torch.float64, device=self.device) * number).long()
         step = torch.randint(len(self._visited), (size,), device=self.device)
-        return self._visited[step, env], task
+        return self._visited[step, env], self.env.task[env]
 
     def collect(self) -> None:
         """Act, and remember it."""
@@ -198,7 +211,7 @@ class Trainer(Epochs):
         if self._walks:
             velocity = self.env.forward_velocity(seen.observation)
             self.meters.add({"forward_velocity": velocity.nanmean()})
-            if len(self.env.tasks) > 1:
+            if len(self._present) > 1:
                 self.meters.add(
                     {
                         f"forward_velocity_{task}": velocity[:, rows].mean()
@@ -211,9 +224,9 @@ class Trainer(Epochs):
         first. With several tasks, ``R`` is the mean of their scores (:func:`pwm.envs.scores.combined`), and
         each has its own ``R_<task>`` (the return) and ``episode_length_<task>``.
         ``diverged`` is the number of episodes so far whose simulation diverged."""
-        table = sum_over_processes(self.episodes.sums())
+        table = sum_over_processes(self.episodes.sums())[self._present]
         means = (table[:, :2] / table[:, 2:3]).tolist()
-        tasks = self.env.tasks
+        tasks = [self.env.tasks[index] for index in self._present]
         result = {
             "R": combined({task: row[0] for task, row in zip(tasks, means, strict=True)}),
             "episode_length": sum(row[1] for row in means) / len(tasks),

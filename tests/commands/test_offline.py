@@ -126,6 +126,25 @@ def test_a_policy_changes_nothing_of_its_world_model_and_goes_on_where_it_was(
     assert "R" not in found[-1] and found[-1]["env_steps"] == 0
 
 
+@pytest.mark.parametrize("wm_loss", ["one_step", "mixture"])
+def test_finetuning_trains_online_from_the_model_and_goes_on_where_it_was(
+    wm_loss: str, models: dict[str, Path], tmp_path: Path
+) -> None:
+    words = ["train", f"world_model={models['mt_baseline']}", "task=double_pendulum", *POLICY]
+    words += ["finetune_world_model=true", "num_envs=8", "wm_batch_size=16", "wm_first_updates=2"]
+    words += ["wm_updates=1", "max_epochs=8", "env.options.episode_length=9", f"wm_loss={wm_loss}"]
+    words += ["replay_capacity=1000"]
+    assert main([*words, f"run={tmp_path / 'whole'}"]) == 0
+    model, tuned = agent(models["mt_baseline"]), agent(tmp_path / "whole")
+    assert not torch.equal(tuned["world_model.encoder.0.weight"], model["world_model.encoder.0.weight"])
+    found = rows(tmp_path / "whole")
+    assert found[-1]["env_steps"] == 8 * 8 * 4 and found[-1]["episode_length"] == 9.0
+    assert found[-1]["R"] < 0 and "R_cartpole" not in found[-1]
+    assert stopped_after([*words, f"run={tmp_path / 'killed'}"], "[6/8]", signal.SIGKILL) == -signal.SIGKILL
+    assert main([*words, f"run={tmp_path / 'killed'}"]) == 0
+    assert same(tmp_path / "whole", tmp_path / "killed")
+
+
 def test_a_policy_is_evaluated_and_a_model_says_that_it_has_none(
     models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,6 +224,7 @@ def test_a_policy_has_its_world_models_networks(
         ),
         (["train", "alg=mt_baseline", "data={store}"], "data={store} needs world_model=<folder>"),
         (["train", "alg=mt_baseline", "task=cartpole"], "task=cartpole needs world_model=<folder>"),
+        (["train", "alg=mt_baseline", "finetune_world_model=true"], "needs world_model=<folder>"),
         (["train", "world_model=nowhere", "task=cartpole"], "nowhere is not a run folder"),
         (["train", "world_model={model}", "task=ant"], "unknown task of the world model 'ant'"),
         (["train", "world_model={model}"], "unknown task of the world model ''; choose one of cartpole"),
