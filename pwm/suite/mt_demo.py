@@ -20,10 +20,10 @@ ROOT = Path("runs") / "mt-demo"
 TASKS = ("pendulum-spin", "reacher-easy", "walker-stand", "cartpole-balance")
 MODELS = ("mt_baseline", "mt_flow_v2")
 EPISODES = 96
-MODEL = ("scale=laptop", "horizon=16", "steps=3000", "eval_every=125")
+MODEL = ("scale=laptop", "latent=standardized", "steps=3000", "eval_every=125")
 POLICY = (
-    *("scale=laptop", "horizon=16", "imagination_batch=128", "critic_passes=2", "max_epochs=200"),
-    *("actor_lr=5e-4", "eval_every=50", "eval_episodes=20"),
+    *("scale=laptop", "horizon=16", "imagination_batch=128", "critic_passes=2", "max_epochs=150"),
+    *("actor_lr=5e-4", "eval_every=25", "eval_episodes=20"),
 )
 FAILED = 1
 
