@@ -281,9 +281,10 @@ class TrainingRun:
             self._saving.start(lambda: self.checkpoints.save(held, epoch, score))
             return
         try:
-            if number > 1 and REPLAY in state:
+            apart = number if REPLAY in state else 1  # files that the replays are in
+            if apart > 1:
                 self.processes.agree(lambda: self.checkpoints.save_replay(state.pop(REPLAY), epoch))
-            self._on_main(lambda: self.checkpoints.save(state, epoch, score, number))
+            self._on_main(lambda: self.checkpoints.save(state, epoch, score, apart))
         except UserError:
             self.checkpoints.discard(epoch)
             raise

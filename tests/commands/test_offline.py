@@ -107,6 +107,17 @@ def test_pretraining_goes_on_where_it_was_and_ends_the_same(
     assert same(tmp_path / "r", models["mt_flow_v1"])
 
 
+def test_several_processes_pretrain_together_and_go_on(store: Path, tmp_path: Path) -> None:
+    words = ["pretrain", "alg=mt_baseline", f"data={store}", *SMALL, *MODEL, "num_processes=2"]
+    words += ["latent=standardized", "wm_loss=mixture"]
+    assert main([*words, f"run={tmp_path / 'whole'}"]) == 0
+    assert main([*words, "steps=9", f"run={tmp_path / 'parts'}", "lr_schedule=constant"]) == 0
+    assert main([*words, f"run={tmp_path / 'parts'}", "lr_schedule=constant"]) == 0
+    epochs = [row["epoch"] for row in rows(tmp_path / "parts")]
+    assert epochs == sorted(set(epochs)) and epochs[-1] == 6
+    assert rows(tmp_path / "whole")[-1]["updates"] == 18
+
+
 @pytest.mark.parametrize("alg", ALGS)
 def test_a_policy_changes_nothing_of_its_world_model_and_goes_on_where_it_was(
     alg: str, models: dict[str, Path], tmp_path: Path

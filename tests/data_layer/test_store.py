@@ -267,3 +267,30 @@ def test_more_shards_than_a_process_may_open_by_default(tmp_path: Path) -> None:
         Store(path).close()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_memory_does_not_grow_with_what_is_read(tmp_path: Path) -> None:
+    wide = Task("wide", 120, 8)
+    observation = np.random.default_rng(0).standard_normal((501, 120)).astype(np.float32)
+    many = Episode(0, observation, observation[1:, :8], observation[1:, 0], np.zeros(500, dtype=bool))
+    with Writer(tmp_path / "s", [wide], {}) as writer:
+        for piece in range(4):
+            writer.write(str(piece), [many] * 250)
+        writer.finish()
+    script = f"""
+import os
+from pwm.data import Sampler, Store
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+store = Store({str(tmp_path / "s")!r})
+sampler = Sampler(store, [0], 256, 16)
+for _ in range(30):
+    next(sampler)
+before = resident()
+for _ in range(150):
+    next(sampler)
+print(sum(file.stat().st_size for file in store.files) / 1e6, resident() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    size, grown = map(float, done.stdout.split())
+    assert size > 250 and grown < 60  # MB, of which 330 are read
