@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pwm.config.compose import compose, given
-from pwm.data.store import Store
 from pwm.errors import UserError
 from pwm.run.folder import RunFolder
 
@@ -31,6 +30,8 @@ def pretraining(overrides: list[str]) -> list[str]:
     if not said.get("data"):
         raise UserError("data=<store> is missing: `pwm data generate` makes one")
     if not {"env", "env.name", "tasks"} & said.keys():
+        from pwm.data.store import Store  # here, so that other mistakes are told without waiting for torch
+
         store = Store(str(said["data"]))
         store.close()
         words.append(_word("tasks", [task.name for task in store.tasks]))

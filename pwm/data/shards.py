@@ -5,7 +5,7 @@
     manifest.json     the tasks and their sizes, where the data comes from, and every shard
     00000.rows        the rows, one record each, episode after episode
     00000.episodes    where they begin, how long they are, of which task, and what they returned
-    lock              held by the process that writes
+    store.lock        held by the process that writes
 
 An episode of ``L`` transitions is ``L + 1`` consecutive rows: row k holds an observation and the action, the
 reward and the end that led to it; in row 0 these are 0. Observations and actions are zero-padded to the
@@ -38,7 +38,7 @@ from pwm.files import remedy, replace_text
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 FORMAT = 1
-MANIFEST, LOCK = "manifest.json", "lock"
+MANIFEST, LOCK = "manifest.json", "store.lock"
 INDEX = np.dtype([("first", "<i8"), ("rows", "<i4"), ("task", "<i4"), ("return", "<f8")])
 PIECE = 1 << 14
 """Rows that are hashed together."""

@@ -23,8 +23,8 @@ def test_the_resolved_configuration_is_printed(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "no command given; choose one of train, eval"),
-        (["trian"], "unknown command 'trian'; choose one of bench, eval"),
+        ([], "no command given; choose one of train, pretrain, eval"),
+        (["trian"], "unknown command 'trian'; choose one of bench, data, eval"),
         (["train"], "no experiment named: give alg=<name>; choose one of mt_baseline"),
         (["train", "alg=mt_flow_v9"], "unknown alg 'mt_flow_v9'; choose one of"),
         (["train", "alg=st_baseline", "--cfg", "hydra"], "invalid choice: 'hydra'"),

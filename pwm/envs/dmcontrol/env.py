@@ -139,15 +139,27 @@ class DMControlEnv:
 
     def state_dict(self) -> dict[str, Any]:
         """See :meth:`pwm.envs.base.VectorEnv.state_dict`."""
-        arrays = {**self._fields, "episode": self._episode, "steps": self._steps}
-        return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        return {name: torch.from_numpy(np.array(array)) for name, array in self._arrays().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        arrays = {**self._fields, "episode": self._episode, "steps": self._steps}
+        """Restore what :meth:`state_dict` returned.
+
+        Raises:
+            ValueError: the state is that of another number or kind of environments.
+        """
+        arrays = self._arrays()
+        # numpy would give one environment's state to all of them.
+        held = {name: list(array.shape) for name, array in arrays.items()}
+        given = {name: list(tensor.shape) for name, tensor in state.items()}
+        if given != held:
+            raise ValueError(f"state of other environments: shapes {given}, expected {held}")
         for name, array in arrays.items():
             array[:] = state[name].numpy()
         self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL.value)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        """What :meth:`step` depends on, in place."""
+        return {**self._fields, "episode": self._episode, "steps": self._steps}
 
     def _begin(self, rows: NDArray[np.int64]) -> None:
         """New episodes in ``rows``."""

@@ -59,6 +59,15 @@ def test_it_goes_on_bit_for_bit_from_its_state(name: str) -> None:
             assert torch.equal(found, reference)
 
 
+@pytest.mark.parametrize("other", [("walker-walk", 1), ("pendulum-spin", 3), ("reacher-easy", 3)])
+def test_the_state_of_other_environments_is_refused(other: tuple[str, int]) -> None:
+    env: Any = make("walker-walk", num_envs=3)
+    before = env.state_dict()
+    with pytest.raises(ValueError, match="state of other environments: shapes .*, expected "):
+        env.load_state_dict(make(other[0], num_envs=other[1]).state_dict())
+    assert all(torch.equal(before[name], kept) for name, kept in env.state_dict().items())
+
+
 def test_an_environments_episodes_are_its_own() -> None:
     few, many = make("reacher-easy", num_envs=2, seed=7), make("reacher-easy", num_envs=5, seed=7)
     assert torch.equal(few.reset(), many.reset()[:2])
