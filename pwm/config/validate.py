@@ -177,6 +177,8 @@ def _stage(config: TrainConfig) -> None:
         raise choose_from("task of the world model", config.task, config.tasks)
     if config.finetune_world_model and config.stage != "extract":
         raise UserError("finetune_world_model=true needs world_model=<folder>, a run of `pwm pretrain`")
+    if config.stage == "extract" and config.imagination_batch == 0:
+        raise UserError("imagination_batch=0: a policy is extracted from rollouts, at least 1 at a time")
     if config.stage == "extract" and config.num_processes > 1:
         raise UserError("a policy is extracted by one process: leave out num_processes")
     if config.stage == "train" and (config.data or config.task):

@@ -254,6 +254,9 @@ def test_a_policy_has_its_world_models_networks(
         ),
         (["suite", "extract", "world_model={model}", "tasks=[ant]"], "unknown task of the world model 'ant'"),
         (["suite", "extract", "tasks=[ant]"], "world_model=<folder> is missing"),
+        (["train", "world_model={model}", "task=cartpole", "imagination_batch=0"], "imagination_batch=0: a"),
+        (["data", "generate", "data={tmp}/d", "run={model}"], "run={model}: expected an online training"),
+        (["data", "from-replay", "data={tmp}/d", "run={model}"], "holds no checkpoint with a replay"),
     ],
 )
 def test_mistakes_are_told_in_a_line(

@@ -156,6 +156,8 @@ def _of_run(config: GenerateConfig) -> tuple[list[Piece], VectorEnv]:
     """The checkpoints that a run has kept, in turn."""
     folder, device = RunFolder(config.run), torch.device("cpu")
     trained = folder.config()
+    if trained.stage != "train":
+        raise UserError(f"run={config.run}: expected an online training, not one of stage={trained.stage}")
     states = Checkpoints(folder.checkpoints).all()
     if not states:
         raise UserError(f"{folder.checkpoints} holds no checkpoint; train first, or say tasks=[…]")
