@@ -224,7 +224,7 @@ def test_misshapen_actions_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("antt", {}, "unknown env 'antt'; choose one of ant, anymal"),
+        ("antt", {}, "unknown env 'antt'; choose one of acrobot-swingup, ant, anymal"),
         (
             "ant",
             {"inertias": "true"},
