@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -43,3 +45,14 @@ class Batch(NamedTuple):
 
     transitions: Transitions
     slices: Slices | None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on ``device``."""
+        slices = None if self.slices is None else Slices(*_moved(self.slices, device))
+        return Batch(Transitions(*_moved(self.transitions, device)), slices)
+
+
+def _moved(part: Iterable[Tensor], device: torch.device) -> list[Tensor]:
+    if device.type == "cpu":
+        return list(part)
+    return [value.pin_memory().to(device, non_blocking=True) for value in part]

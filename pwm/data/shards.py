@@ -180,7 +180,7 @@ class Writer:
         Raises:
             UserError: the disk refuses.
         """
-        number, index, rows, returned = len(self._manifest["shards"]), [], 0, 0.0
+        number, index, rows = len(self._manifest["shards"]), [], 0
         file = self.path / f"{number:05d}.rows"
         temporary = file.with_suffix(".tmp")
         try:

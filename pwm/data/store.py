@@ -127,10 +127,11 @@ class Store:
         for done in [self._waiting.submit(self._wait_for, share, memory) for share in shares]:
             done.result()
         place = np.arange(len(words)) + np.repeat(first - starts[:-1], count)
-        wrong = self.layout.wrong(words, np.repeat(shard, count), place)
+        of = np.repeat(shard, count)
+        wrong = self.layout.wrong(words, of, place)
         if wrong.any():
             bad = int(wrong.argmax())
-            number = int(np.repeat(shard, count)[bad])
+            number = int(of[bad])
             raise UserError(
                 f"{self.files[number]} is damaged at byte {int(place[bad]) * size:,} "
                 f"(row {int(place[bad]):,}); `pwm data inspect {self.path}` lists all damage; {_ANEW}"
@@ -229,13 +230,28 @@ class Sampler:
             self._ahead.append(self._thread.submit(self.batch, self.position + len(self._ahead)))
         batch = self._ahead.popleft().result()
         self.position += 1
-        slices = None if batch.slices is None else _moved(batch.slices, self.device)
-        return Batch(_moved(batch.transitions, self.device), slices)
+        return batch.to(self.device)
 
     def go_to(self, position: int) -> None:
         """Hand out that batch next, counted from 0."""
         self._ahead.clear()
         self.position = position
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which store, and how far in it."""
+        return {"store": self.store.identity, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` returned.
+
+        Raises:
+            UserError: that was of another store.
+        """
+        if state["store"] != self.store.identity:
+            raise UserError(
+                f"{self.store.path} is another store than this run began with; choose another run=<folder>"
+            )
+        self.go_to(int(state["position"]))
 
     def close(self) -> None:
         """Stop the thread."""
@@ -321,10 +337,3 @@ def _of_task(store: Store, task: int, held_out: bool) -> Integers:
 
 def _tensor(values: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values))
-
-
-def _moved(part: Any, device: torch.device) -> Any:
-    """A named tuple of tensors on ``device``."""
-    if device.type == "cpu":
-        return part
-    return type(part)(*(value.pin_memory().to(device, non_blocking=True) for value in part))

@@ -75,14 +75,12 @@ class HeldOut:
             STRETCHES * len(trainer.tasks),
             horizon,
             slices=slices,
-            device=trainer.device,
             seed=trainer.config.seed,
             held_out=held_out,
         )
         batch = sampler.batch(0)
         sampler.close()
-        found = None if batch.slices is None else _placed(batch.slices, trainer.device)
-        return Batch(_placed(batch.transitions, trainer.device), found)
+        return batch.to(trainer.device)
 
 
 def _of_task(batch: Batch, index: int) -> Batch:
@@ -95,7 +93,3 @@ def _of_task(batch: Batch, index: int) -> Batch:
 def _rows(part: Any, mine: Tensor, dimension: int) -> Any:
     """Those of the batch's rows that are ``mine``, which are along ``dimension`` but for the tasks."""
     return type(part)(*(value[:, mine] if dimension and value.dim() > 1 else value[mine] for value in part))
-
-
-def _placed(part: Any, device: torch.device) -> Any:
-    return type(part)(*(value.to(device) for value in part))

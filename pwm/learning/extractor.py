@@ -38,9 +38,9 @@ class Extractor(Epochs):
         torch.manual_seed(config.seed)
         self.agent = pretrained.take_over(config, state, self.device)
         self.learner = Learner(self.agent, config, accelerator)
-        self._store, number = pretrained.open_store(config, self.spaces), config.imagination_batch
-        task = pretrained.indices(self._store, [config.task])
-        self._starts = Sampler(self._store, task, number, 1, device=self.device, seed=config.seed)
+        store, number = pretrained.open_store(config, self.spaces), config.imagination_batch
+        task = pretrained.indices(store, [config.task])
+        self._starts = Sampler(store, task, number, 1, device=self.device, seed=config.seed)
         self._task = torch.full((number,), config.tasks.index(config.task), device=self.device)
 
         def update_critic(*rollout: Tensor) -> Metrics:
@@ -67,10 +67,8 @@ class Extractor(Epochs):
         self._end_epoch()
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"store": self._store.identity}
+        return super().state_dict() | {"sampler": self._starts.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> str | None:
-        pretrained.same_store(self._store, state["store"])
-        remark = super().load_state_dict(state)
-        self._starts.go_to(self.epoch * self.config.actor_updates)
-        return remark
+        self._starts.load_state_dict(state["sampler"])
+        return super().load_state_dict(state)

@@ -29,12 +29,12 @@ class Finetuner(Trainer):
     def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
         self._state = pretrained.load(config)
         self.spaces = Spaces.of_state(config, self._state)
-        self._store = pretrained.open_store(config, self.spaces)
+        store = pretrained.open_store(config, self.spaces)
         super().__init__(config, accelerator)
         del self._state
         self._kept = Sampler(
-            self._store,
-            pretrained.indices(self._store, [config.task]),
+            store,
+            pretrained.indices(store, [config.task]),
             config.wm_batch_size - config.wm_batch_size // 2,
             config.horizon,
             slices=self.learner.needs_slices,
@@ -66,13 +66,11 @@ class Finetuner(Trainer):
         return Batch(Transitions(*transitions), slices)
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"store": self._store.identity, "kept": self._kept.position}
+        return super().state_dict() | {"sampler": self._kept.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> str | None:
-        pretrained.same_store(self._store, state["store"])
-        remark = super().load_state_dict(state)
-        self._kept.go_to(int(state["kept"]))
-        return remark
+        self._kept.load_state_dict(state["sampler"])
+        return super().load_state_dict(state)
 
 
 def _joined(fresh: Any, kept: Any, dimensions: tuple[int, ...], task: int) -> list[Tensor]:

@@ -63,18 +63,6 @@ def open_store(config: TrainConfig, spaces: Spaces) -> Store:
     return store
 
 
-def same_store(store: Store, identity: str) -> None:
-    """See that a run goes on with the store that it began with.
-
-    Raises:
-        UserError: it is another one.
-    """
-    if store.identity != identity:
-        raise UserError(
-            f"{store.path} is another store than this run began with; choose another run=<folder>"
-        )
-
-
 def indices(store: Store, tasks: list[str]) -> list[int]:
     """The numbers that ``tasks`` have in the ``store``.
 

@@ -80,17 +80,15 @@ class Pretrainer(Epochs):
     def _take_statistics(self) -> None:
         """See as many transitions as :data:`STATISTICS_BATCHES` have; those are then learned from, too."""
         for number in range(STATISTICS_BATCHES):
-            seen = Transitions(*(part.to(self.device) for part in self.batches.batch(number).transitions))
+            seen = self.batches.batch(number).to(self.device).transitions
             self.agent.observe(seen.observation, seen.reward, seen.task)
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"store": self.store.identity}
+        return super().state_dict() | {"sampler": self.batches.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> str | None:
-        pretrained.same_store(self.store, state["store"])
-        remark = super().load_state_dict(state)
-        self.batches.go_to(self.epoch * self.config.wm_updates)
-        return remark
+        self.batches.load_state_dict(state["sampler"])
+        return super().load_state_dict(state)
 
 
 def spaces(store: Store, tasks: list[int]) -> Spaces:

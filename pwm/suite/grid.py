@@ -73,10 +73,12 @@ def run(cells: Sequence[Cell], jobs: int) -> dict[str, str]:
             time.sleep(POLL_S)
             for one in [one for one in running if one.process.poll() is not None]:
                 running.remove(one)
+                ended = _last_words(one) if one.process.returncode else ""
+                one.said.close()
                 seconds = time.monotonic() - one.began
-                if one.process.returncode:
-                    failed[one.cell.label] = _last_words(one)
-                    show.line(f"{one.cell.label}: failed after {duration(seconds)}: {failed[one.cell.label]}")
+                if ended:
+                    failed[one.cell.label] = ended
+                    show.line(f"{one.cell.label}: failed after {duration(seconds)}: {ended}")
                 else:
                     show.line(f"{one.cell.label}: done in {duration(seconds)}")
             show.now([one.cell for one in running])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,8 +15,8 @@ import torch
 from pwm.cli import main
 from pwm.config.compose import compose
 from pwm.data.shards import Task, Writer
-from pwm.run.checkpoint import Checkpoints
 from pwm.run.signals import STOPPED
+from tests.commands.outcomes import agent, assert_same, rows
 
 SMALL = ("size=tiny", "units=[32]", "encoder_units=[32]", "latent_dim=16", "horizon=4", "log_every=2")
 MODEL = ("wm_batch_size=16", "wm_updates=3", "steps=18", "eval_every=3", "checkpoint_every=2")
@@ -42,24 +40,6 @@ def models(store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     for alg in ALGS:
         assert main(["pretrain", f"alg={alg}", f"data={store}", *SMALL, *MODEL, f"run={root / alg}"]) == 0
     return {alg: root / alg for alg in ALGS}
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    """The metrics but for the times."""
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(x).items() if not k.startswith(("seconds", "fps"))} for x in lines]
-
-
-def agent(folder: Path) -> dict[str, torch.Tensor]:
-    loaded = Checkpoints(folder / "checkpoints").load_latest()
-    assert loaded is not None
-    state: dict[str, torch.Tensor] = loaded[0]["agent"]
-    return state
-
-
-def same(one: Path, other: Path) -> bool:
-    first, second = agent(one), agent(other)
-    return rows(one) == rows(other) and all(torch.equal(first[name], second[name]) for name in first)
 
 
 def stopped_after(words: list[str], text: str, number: signal.Signals) -> int:
@@ -104,7 +84,7 @@ def test_pretraining_goes_on_where_it_was_and_ends_the_same(
     code = stopped_after(words, "[4/6]", number)
     assert code == (STOPPED if number == signal.SIGTERM else -signal.SIGKILL)
     assert main(words) == 0
-    assert same(tmp_path / "r", models["mt_flow_v1"])
+    assert_same(tmp_path / "r", models["mt_flow_v1"])
 
 
 def test_several_processes_pretrain_together_and_go_on(store: Path, tmp_path: Path) -> None:
@@ -131,7 +111,7 @@ def test_a_policy_changes_nothing_of_its_world_model_and_goes_on_where_it_was(
     assert not torch.equal(policy["actor.mean.0.weight"], model["actor.mean.0.weight"])
     assert stopped_after([*words, f"run={tmp_path / 'killed'}"], "[4/6]", signal.SIGKILL) == -signal.SIGKILL
     assert main([*words, f"run={tmp_path / 'killed'}"]) == 0
-    assert same(tmp_path / "whole", tmp_path / "killed")
+    assert_same(tmp_path / "whole", tmp_path / "killed")
     found = rows(tmp_path / "whole")
     assert found[-1]["eval_length"] == 240.0 and found[-1]["eval_R"] < 0
     assert "R" not in found[-1] and found[-1]["env_steps"] == 0
@@ -153,7 +133,7 @@ def test_finetuning_trains_online_from_the_model_and_goes_on_where_it_was(
     assert found[-1]["R"] < 0 and "R_cartpole" not in found[-1]
     assert stopped_after([*words, f"run={tmp_path / 'killed'}"], "[6/8]", signal.SIGKILL) == -signal.SIGKILL
     assert main([*words, f"run={tmp_path / 'killed'}"]) == 0
-    assert same(tmp_path / "whole", tmp_path / "killed")
+    assert_same(tmp_path / "whole", tmp_path / "killed")
 
 
 def test_a_policy_is_evaluated_and_a_model_says_that_it_has_none(

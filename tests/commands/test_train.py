@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -20,6 +19,7 @@ from pwm.commands import loop
 from pwm.config.types import TrainConfig
 from pwm.run.checkpoint import Checkpoints
 from pwm.run.signals import STOPPED
+from tests.commands.outcomes import assert_same, rows
 
 TINY = (
     *("train", "alg=mt_flow_v1", "size=tiny", "wm_loss=mixture", "num_envs=8", "wm_batch_size=16"),
@@ -43,27 +43,6 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
         if text in line:
             return
     raise AssertionError(f"{text!r} was never printed")
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    """The metrics but for the times."""
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    timing = ("seconds", "fps")
-    return [{k: v for k, v in json.loads(x).items() if not k.startswith(timing)} for x in lines]
-
-
-def agent(folder: Path) -> dict[str, torch.Tensor]:
-    loaded = Checkpoints(folder / "checkpoints").load_latest()
-    assert loaded is not None
-    state: dict[str, torch.Tensor] = loaded[0]["agent"]
-    return state
-
-
-def assert_same(a: Path, b: Path) -> None:
-    assert rows(a) == rows(b)
-    first, second = agent(a), agent(b)
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,8 @@ def episodes(env: VectorEnv, policy: Policy, index: Sequence[int]) -> Iterator[E
         running &= ~(step.terminated | step.truncated)
         observation = step.observation
     of = [index[task] for task in env.task.tolist()]
-    sizes = [tasks_of(env)[task] for task in env.task.tolist()]
+    own = tasks_of(env)
+    sizes = [own[task] for task in env.task.tolist()]
     columns = [torch.stack(column).numpy() for column in (seen, actions, rewards, ends)]
     for row, steps in enumerate(length.tolist()):
         if steps:

@@ -80,9 +80,9 @@ def run(argv: list[str]) -> int:
 
 
 def fill(writer: Writer, pieces: list[Piece]) -> None:
-    """Write those ``pieces`` that are not there yet, and finish the store."""
+    """Write those ``pieces`` that are not there yet, and finish the store; a finished one stays as it is."""
     for number, piece in enumerate(pieces, start=1):
-        if writer.has(piece.name):
+        if writer.complete or writer.has(piece.name):
             continue
         began, count = time.monotonic(), [0, 0]
         torch.manual_seed(piece.seed)
